@@ -1,0 +1,24 @@
+// The processes of each scenario, and how one of them says that its guests are where they should
+// be.
+#pragma once
+
+#include <vector>
+
+namespace lab {
+
+// An owner of VMs: build makes them, runs the guests and ends in park().
+struct Process {
+  const char* name;
+  void (*build)();
+};
+
+// Tells the runner that this process's guests rest; its VMs and their MMU state then stay as they
+// are.
+[[noreturn]] void park();
+
+std::vector<Process> shadow_processes();
+std::vector<Process> tdp_processes();
+std::vector<Process> big_shadow_processes();
+std::vector<Process> big_tdp_processes();
+
+}  // namespace lab

@@ -1,0 +1,48 @@
+"""The lab's scenarios: what machine each boots, with which guests, and how it can be dumped."""
+
+from dataclasses import dataclass
+
+ALL_SERIES = ("6.1", "6.12")
+RAW = ("elf", "paging")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the table. `guests` is a name in the guest runner's own table; None: no guests.
+
+    `kvm_amd` is the module's parameters; None: KVM is not loaded. `captures` are the formats that
+    can only be taken of the running machine.
+    """
+
+    name: str
+    purpose: str
+    guests: str | None = None
+    kvm_amd: str | None = "npt=0"
+    cpu: str = "EPYC,+svm"
+    memory_mib: int = 256
+    vmcoreinfo: bool = True
+    series: tuple = ALL_SERIES
+    captures: tuple = RAW
+
+
+SCENARIOS = (
+    Scenario("shadow", "shadow MMU: every paging mode, unsync leaves, stale and invalid roots",
+             guests="shadow", captures=RAW + ("flattened",)),
+    Scenario("tdp", "TDP MMU: slots of every kind, small and huge pages, MMIO",
+             guests="tdp", kvm_amd="npt=1", captures=RAW + ("flattened",)),
+    Scenario("la57", "as shadow, on a host with 5-level paging, with a 5-level guest",
+             guests="shadow", cpu="max,+svm"),
+    Scenario("big-shadow", "20,000 shadow pages",
+             guests="big-shadow", memory_mib=640),
+    Scenario("big-tdp", "250,000 SPTEs of 4 KiB",
+             guests="big-tdp", kvm_amd="npt=1", memory_mib=1536),
+    Scenario("no-vm", "KVM is loaded, there is no VM", series=("6.1",)),
+    Scenario("no-kvm", "KVM is not loaded", kvm_amd=None, series=("6.1",)),
+    Scenario("no-vmcoreinfo", "a dump without VMCOREINFO", vmcoreinfo=False, series=("6.1",)),
+)
+
+GROUPS = {
+    "big": ("big-shadow", "big-tdp"),
+    "bad": ("no-vm", "no-kvm", "no-vmcoreinfo"),
+    "all": tuple(scenario.name for scenario in SCENARIOS),
+}
