@@ -1,0 +1,13 @@
+#include "commands/catalogue.hpp"
+
+namespace kvmscope {
+
+std::vector<Command> catalogue() {
+  return {
+      vms(),  vcpus(),  roots(),  pages(), slots(),  levels(),  tree(),
+      path(), unsync(), layout(), info(),  print(),  type(),    symbol(),
+      read(), list(),   help(),   set(),   source(), history(), quit(),
+  };
+}
+
+}  // namespace kvmscope

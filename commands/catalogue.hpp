@@ -1,0 +1,36 @@
+// The commands that this program has, one line each.
+#pragma once
+
+#include <vector>
+
+#include "commands/command.hpp"
+
+namespace kvmscope {
+
+// All commands, in the order in which `help` lists them.
+std::vector<Command> catalogue();
+
+// Each in its own file.
+Command vms();
+Command vcpus();
+Command roots();
+Command pages();
+Command slots();
+Command levels();
+Command tree();
+Command path();
+Command unsync();
+Command layout();
+Command info();
+Command print();
+Command type();
+Command symbol();
+Command read();
+Command list();
+Command help();
+Command set();
+Command source();
+Command history();
+Command quit();
+
+}  // namespace kvmscope

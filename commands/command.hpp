@@ -1,0 +1,97 @@
+// What a command is: a value that names its arguments, options, records and table form.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands/output/record.hpp"
+#include "commands/output/row_sink.hpp"
+#include "commands/output/view.hpp"
+
+namespace kvmscope {
+
+class Session;
+
+// What must be at hand before a command runs.
+enum class Needs { nothing, debug_info, target };
+
+// What an argument means: gives parsing, completion, help and error text.
+enum class ArgumentKind {
+  text,
+  number,      // 0x…, decimal, bare hex of 16 digits as an address
+  address,     // a number, or gfn:N, gpa:N; kept as text
+  range,       // START-END or START+SIZE, numbers
+  vm,          // 3, 95-4, pid:95, address of a struct kvm
+  root,        // VM.VCPU[…], a shadow page, a root's hpa
+  expression,  // C, takes the rest of the line, blanks included
+  type,        // "struct kvm_vcpu", takes the rest of the line
+  member,
+  symbol,
+  command,
+  setting,
+  file,
+};
+
+struct Argument {
+  std::string_view name;  // as help shows it: "ROOT"
+  ArgumentKind kind = ArgumentKind::text;
+  std::string_view help;
+  bool optional = false;
+  bool repeated = false;  // the last one may come any number of times
+};
+
+struct Option {
+  std::string_view name;                   // "--level"
+  std::string_view value;                  // "N"; empty: a switch
+  ArgumentKind kind = ArgumentKind::text;  // of the value
+  std::string_view help;
+};
+
+// The arguments and options of one command line, checked against the declaration.
+class Arguments {
+ public:
+  // Positional, by the declared name; none when it was left out.
+  std::optional<std::string> text(std::string_view name) const;
+  std::vector<std::string> all(std::string_view name) const;  // a repeated argument
+  bool has(std::string_view option) const;                    // "--unsync"
+  std::optional<std::string> option(std::string_view name) const;
+  // Numbers that were checked on parsing.
+  std::optional<std::uint64_t> number(std::string_view argument_or_option) const;
+
+  std::map<std::string, std::vector<std::string>, std::less<>> values;  // filled by the parser
+};
+
+// Other records and another form, chosen by an option ("--summary").
+struct Mode {
+  std::string_view option;
+  std::vector<Column> columns;
+  View view = {};
+};
+
+struct Command {
+  std::vector<std::string_view> names;  // the first is the name, the others are aliases
+  std::string_view summary;             // one line, no capital, no full stop
+  std::string_view details = {};        // more for `help COMMAND`; may have several lines
+  Needs needs = Needs::target;
+  std::vector<Argument> arguments = {};
+  std::vector<Option> options = {};
+  std::vector<Column> columns = {};  // the keys of its records
+  View view = {};
+  std::vector<Mode> modes = {};
+  std::vector<std::string_view> examples = {};
+  // A column of an Error that leaves it counts from the start of the last expression or type
+  // argument, as the expression engine counts.
+  std::function<void(Session&, const Arguments&, RowSink&)> run = {};
+
+  std::string_view name() const { return names.front(); }
+};
+
+// A number as users write it: 0x…, decimal, or 16 bare hex digits. Throws Error{usage}.
+std::uint64_t parse_number(std::string_view text);
+
+}  // namespace kvmscope

@@ -1,0 +1,149 @@
+// help: the commands, and what one of them takes and says, from its declaration.
+
+#include <algorithm>
+
+#include <fmt/ranges.h>
+
+#include "commands/catalogue.hpp"
+#include "commands/shell/arguments.hpp"
+#include "commands/shell/session.hpp"
+
+namespace kvmscope {
+namespace {
+
+// A list of "name   what it is", its names aligned.
+class Section {
+ public:
+  void add(std::string name, std::string_view help) {
+    width_ = std::max(width_, name.size());
+    lines_.emplace_back(std::move(name), help);
+  }
+  std::string text(std::string_view title) const {
+    if (lines_.empty()) return "";
+    std::string text = fmt::format("\n{}:\n", title);
+    for (const auto& [name, help] : lines_)
+      text += help.empty() ? fmt::format("  {}\n", name)
+                           : fmt::format("  {:<{}}  {}\n", name, width_, help);
+    return text;
+  }
+
+ private:
+  std::size_t width_ = 0;
+  std::vector<std::pair<std::string, std::string_view>> lines_;
+};
+
+std::string usage(const Command& command) {
+  std::string text(command.name());
+  if (!command.options.empty()) text += " [OPTION...]";
+  for (const Argument& argument : command.arguments) {
+    const std::string name = fmt::format("{}{}", argument.name, argument.repeated ? "..." : "");
+    text += argument.optional ? fmt::format(" [{}]", name) : ' ' + name;
+  }
+  return text;
+}
+
+std::string_view word(Needs needs) {
+  switch (needs) {
+    case Needs::nothing: return "nothing";
+    case Needs::debug_info: return "debug info";
+    case Needs::target: return "target";
+  }
+  return "";
+}
+
+std::string_view needs_text(Needs needs) {
+  switch (needs) {
+    case Needs::nothing: return "Needs neither a dump nor debug info.";
+    case Needs::debug_info: return "Needs debug info, from -s or of the kernel in the dump.";
+    case Needs::target: return "Needs a dump (-c FILE).";
+  }
+  return "";
+}
+
+std::string option_text(std::string_view name, std::string_view value) {
+  return value.empty() ? std::string(name) : fmt::format("{} {}", name, value);
+}
+
+std::string options_text(const Command& command) {
+  Section own;
+  for (const Option& option : command.options)
+    own.add(option_text(option.name, option.value), option.help);
+  Section shared;
+  for (const OutputOption& option : output_options()) {
+    const std::string name = option.short_name.empty()
+                                 ? std::string(option.name)
+                                 : fmt::format("{}, {}", option.short_name, option.name);
+    shared.add(option_text(name, option.value), option.help);
+  }
+  return own.text("Options") +
+         (command.columns.empty() ? "" : shared.text("Options of every command"));
+}
+
+std::string fields_text(std::span<const Column> columns, std::string_view title) {
+  Section fields;
+  for (const Column& column : columns) fields.add(std::string(column.name), column.help);
+  return fields.text(title);
+}
+
+std::string help_text(const Command& command) {
+  std::string text = fmt::format("{}\n  {}\n", usage(command), command.summary);
+  if (!command.details.empty()) text += fmt::format("\n{}\n", command.details);
+  if (command.names.size() > 1)
+    text += fmt::format("\nAlso called {}.\n",
+                        fmt::join(command.names.begin() + 1, command.names.end(), ", "));
+  Section arguments;
+  for (const Argument& argument : command.arguments)
+    arguments.add(std::string(argument.name), argument.help);
+  text += arguments.text("Arguments") + options_text(command);
+  text += fields_text(command.columns, "Fields (keys in JSON, names for -o and --sort)");
+  for (const Mode& mode : command.modes)
+    text += fields_text(mode.columns, fmt::format("Fields with {}", mode.option));
+  Section examples;
+  for (const std::string_view example : command.examples) examples.add(std::string(example), "");
+  return fmt::format("{}{}\n{}\n", text, examples.text("Examples"), needs_text(command.needs));
+}
+
+Record record_of(const Command& command, bool with_text) {
+  Words aliases(command.names.begin() + 1, command.names.end());
+  return {{std::string(command.name()), std::move(aliases), std::string(command.summary),
+           std::string(word(command.needs)), usage(command),
+           with_text ? Value{help_text(command)} : Value{}}};
+}
+
+void show_help(Session& session, const Arguments& args, RowSink& rows) {
+  if (const std::optional<std::string> name = args.text("COMMAND"))
+    return rows.add(record_of(find_command(session.catalogue(), *name), true));
+  for (const Command& command : session.catalogue()) rows.add(record_of(command, false));
+  rows.footer("");
+  rows.footer("`help COMMAND` says more. COMMAND | PROGRAM and COMMAND > FILE send a result on.");
+}
+
+// The whole text of one command, or a line in the list of all.
+std::string block(const RecordView& record) {
+  if (!record.is_null("text")) return record.text("text");
+  return fmt::format("  {:<10} {}\n", record.text("name"), record.text("summary"));
+}
+
+}  // namespace
+
+Command help() {
+  using K = ColumnKind;
+  return {
+      .names = {"help", "?"},
+      .summary = "list the commands, or say all about one",
+      .needs = Needs::nothing,
+      .arguments = {{"COMMAND", ArgumentKind::command, "its name; all commands when left out",
+                     true}},
+      .columns = {{"name", K::text, "what to type"},
+                  {"aliases", K::words, "other names"},
+                  {"summary", K::text, "what it does"},
+                  {"needs", K::text, "nothing, debug info or target"},
+                  {"usage", K::text, "its arguments"},
+                  {"text", K::text, "the whole help; null in the list of all commands"}},
+      .view = {.block = block},
+      .examples = {"help", "help set", "help -f json"},
+      .run = show_help,
+  };
+}
+
+}  // namespace kvmscope

@@ -1,0 +1,217 @@
+#include "commands/shell/runner.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <optional>
+
+#include "commands/output/escape.hpp"
+#include "commands/shell/arguments.hpp"
+#include "commands/shell/destination.hpp"
+#include "commands/shell/line_error.hpp"
+#include "commands/shell/timed_renderer.hpp"
+#include "core/base/interrupt.hpp"
+
+namespace kvmscope {
+namespace {
+
+constexpr int status_interrupted = 130;
+constexpr unsigned most_nested_scripts = 16;
+
+// The records and the form that a line asked for: the command's own, or those of a mode.
+RenderJob job_of(Session& session, const ParsedLine& parsed) {
+  RenderJob job{.columns = parsed.command->columns,
+                .view = &parsed.command->view,
+                .options = parsed.output,
+                .target = session.target_path(),
+                .truth = session.has_target() ? "dump" : "",
+                .time = utc_time(),
+                .color = session.console().color};
+  for (const Mode& mode : parsed.command->modes) {
+    if (!parsed.args.has(mode.option)) continue;
+    job.columns = mode.columns;
+    job.view = &mode.view;
+  }
+  return job;
+}
+
+// An error in a command's text points into the line, not into the text.
+void move_column(Error& error, const ParsedLine& parsed) {
+  if (error.column()) error.set_column(*error.column() + parsed.text_start);
+}
+
+// Runs `body`; what it throws comes back, whatever it is.
+template <typename Body>
+std::optional<Error> caught(Body&& body) {
+  try {
+    body();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorKind::internal, "out of memory");
+  } catch (const std::exception& error) {
+    return Error(ErrorKind::internal, fmt::format("internal error: {}", error.what()));
+  }
+}
+
+// A line, from its text to its status.
+class Line {
+ public:
+  Line(Session& session, std::string_view text, std::string_view where)
+      : session_(session), text_(text), where_(where) {}
+
+  int run() {
+    return report([&] {
+      const SplitLine split = split_line(text_);
+      const std::vector<Word> words = split_words(split.command);
+      if (!words.empty()) return run(split.command, words, split.redirection);
+      if (split.redirection.kind != Redirection::Kind::none)
+        fail_at(split.redirection.at, "there is no command whose output could go there");
+    });
+  }
+
+  int run_words(const std::vector<Word>& words) {
+    return report([&] { run(text_, words, {}); });
+  }
+
+ private:
+  template <typename Body>
+  int report(Body&& body) {
+    const std::optional<Error> error = caught(body);
+    if (reader_gone_) return 0;
+    if (!error) return status_;
+    show(*error);
+    return worse_status(status_, exit_status(error->kind()));
+  }
+
+  void run(std::string_view text, const std::vector<Word>& words, const Redirection& redirection) {
+    const ParsedLine parsed =
+        parse_line(session_.catalogue(), text, words, session_.settings().output);
+    timing_ = session_.settings().timing;
+    session_.clock().start(timing_);
+    session_.console().messages.start_progress();
+    if (parsed.command->needs == Needs::target) session_.kernel();
+    Console& console = session_.console();
+    const bool paged = console.interactive && console.terminal && session_.settings().pager;
+    std::optional<Error> failure;
+    {
+      Destination destination(console, redirection, paged);
+      failure = run_command(parsed);
+      if (!failure) failure = caught([&] { destination.finish(); });
+      reader_gone_ = console.out->reader_gone();
+    }
+    show_timing();
+    if (failure) throw *failure;
+  }
+
+  // Renders one command. The stream is closed however the command ends.
+  std::optional<Error> run_command(const ParsedLine& parsed) {
+    const RenderJob job = job_of(session_, parsed);
+    std::unique_ptr<Renderer> renderer =
+        make_renderer(job, *session_.console().out, session_.console().messages);
+    if (timing_) renderer = make_timed_renderer(job, std::move(renderer), session_);
+    RowSink rows(*renderer);
+    std::optional<Error> failure = caught([&] {
+      const PhaseClock::Scope scope(session_.clock(), Phase::walk);
+      parsed.command->run(session_, parsed.args, rows);
+    });
+    status_ = rows.status();
+    if (failure) {
+      move_column(*failure, parsed);
+      renderer->failure(failure->what());
+    }
+    const std::optional<Error> unfinished = caught([&] {
+      renderer->finish();
+      session_.console().out->flush();
+    });
+    return failure ? failure : unfinished;
+  }
+
+  void show_timing() {
+    if (!timing_) return;
+    for (const std::string& line : session_.clock().report())
+      session_.console().messages.line(line);
+  }
+
+  void show(const Error& error) {
+    Messages& messages = session_.console().messages;
+    messages.error(where_, error.what());
+    if (!error.column() || *error.column() > text_.size()) return;
+    const std::size_t width = display_width(escape_text(text_.substr(0, *error.column())));
+    messages.line(fmt::format("  {}", text_));
+    messages.line(fmt::format("  {:{}}^", "", width));
+  }
+
+  Session& session_;
+  std::string_view text_;
+  std::string_view where_;
+  bool timing_ = false;  // of this line, even if it is `set timing`
+  int status_ = 0;
+  bool reader_gone_ = false;
+};
+
+// Whether lines end here: nobody reads what the others would say, either.
+bool ends(Session& session, int status) {
+  return !goes_on(status) || session.quitting() || session.console().out->reader_gone();
+}
+
+}  // namespace
+
+int run_line(Session& session, std::string_view line, std::string_view where) {
+  return Line(session, line, where).run();
+}
+
+int run_words(Session& session, const std::vector<std::string>& words) {
+  std::string line;
+  std::vector<Word> placed;
+  for (const std::string& word : words) {
+    if (!line.empty()) line += ' ';
+    placed.push_back({word, line.size(), line.size() + word.size(), false});
+    line += word;
+  }
+  return Line(session, line, "").run_words(placed);
+}
+
+bool goes_on(int status) {
+  return status == 0 || status == 1 || status == 4 || status == 5;
+}
+
+int run_lines(Session& session, std::istream& lines, std::string_view name) {
+  int status = 0;
+  std::size_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const std::string where = fmt::format("{}:{}", name, ++number);
+    const int one = run_line(session, line, where);
+    status = worse_status(status, one);
+    if (ends(session, one)) return status;
+  }
+  // Ctrl-C while we waited for a line.
+  return interrupted() ? status_interrupted : status;
+}
+
+int run_lines(Session& session, const std::vector<std::string>& lines, std::string_view name) {
+  int status = 0;
+  for (const std::string& line : lines) {
+    const int one = run_line(session, line, name);
+    status = worse_status(status, one);
+    if (ends(session, one)) return status;
+  }
+  return status;
+}
+
+int run_script(Session& session, const std::string& path) {
+  if (session.script_depth() == most_nested_scripts)
+    throw_error(ErrorKind::usage, "{} scripts run each other: is there a loop?",
+                most_nested_scripts);
+  std::ifstream lines(path);
+  // A folder can be opened, but not read.
+  if (!lines || (lines.peek() == std::ifstream::traits_type::eof() && lines.bad()))
+    throw_error(ErrorKind::usage, "cannot read {}: {}", path, std::strerror(errno));
+  ++session.script_depth();
+  const int status = run_lines(session, lines, path);
+  --session.script_depth();
+  return status;
+}
+
+}  // namespace kvmscope

@@ -1,0 +1,74 @@
+#include "commands/shell/session.hpp"
+
+#include <optional>
+
+#include "commands/shell/timed_finder.hpp"
+#include "core/kernel/kernel.hpp"
+#include "core/kvm/kvm.hpp"
+#include "core/object/object.hpp"
+
+namespace kvmscope {
+
+// What has been opened so far. Later members refer to earlier ones.
+struct Session::Opened {
+  std::unique_ptr<Dump> dump;
+  std::optional<Kernel> kernel;
+  std::optional<DebugInfo> offline;
+  std::optional<kvm::Kvm> kvm;
+  std::map<std::string, Object> variables;
+};
+
+Session::Session(Target target, const DebugFinder& finder, const std::vector<Command>& catalogue,
+                 Console& console, std::string offline_release)
+    : target_(std::move(target)),
+      catalogue_(catalogue),
+      console_(console),
+      offline_release_(std::move(offline_release)),
+      finder_(make_timed_finder(finder, clock_)),
+      opened_(std::make_unique<Opened>()) {}
+
+Session::~Session() = default;
+
+const Kernel& Session::kernel() {
+  if (opened_->kernel) return *opened_->kernel;
+  if (!has_target())
+    throw Error(ErrorKind::unavailable,
+                "no target: give a dump with -c FILE (this version opens dumps only)");
+  const PhaseClock::Scope scope(clock_, Phase::open);
+  if (opened_->dump == nullptr) {
+    opened_->dump = target_.open();
+    clock_.count_reads([dump = opened_->dump.get()] { return dump->counts(); });
+  }
+  opened_->kernel.emplace(*opened_->dump, *finder_);
+  return *opened_->kernel;
+}
+
+const kvm::Kvm& Session::kvm() {
+  if (opened_->kvm) return *opened_->kvm;
+  const Kernel& kernel = this->kernel();
+  {
+    const PhaseClock::Scope scope(clock_, Phase::symbols);
+    kernel.symbol_origin();
+    kernel.modules();
+  }
+  const PhaseClock::Scope scope(clock_, Phase::types);
+  opened_->kvm.emplace(kernel);
+  return *opened_->kvm;
+}
+
+const DebugInfo& Session::debug_info() {
+  if (has_target()) return kernel().debug_info();
+  if (!opened_->offline)
+    opened_->offline.emplace(*finder_, offline_release_, [](std::string_view) { return ""; });
+  return *opened_->offline;
+}
+
+const Types& Session::types() {
+  return debug_info().types();
+}
+
+std::map<std::string, Object>& Session::variables() {
+  return opened_->variables;
+}
+
+}  // namespace kvmscope

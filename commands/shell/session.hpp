@@ -1,0 +1,91 @@
+// A session: the target (opened when something asks for it), settings, variables, history.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "commands/command.hpp"
+#include "commands/shell/console.hpp"
+#include "commands/shell/history.hpp"
+#include "commands/shell/phases.hpp"
+#include "commands/shell/settings.hpp"
+#include "core/memory/dump.hpp"
+#include "core/types/types.hpp"
+
+namespace kvmscope {
+
+class DebugInfo;
+class Kernel;
+class Object;
+namespace kvm {
+class Kvm;
+}
+
+// What to look at. `main` says how to open it, tests give a dump made in memory.
+struct Target {
+  std::string path;                             // as the user named it; empty: none given
+  std::function<std::unique_ptr<Dump>()> open;  // not called before the first command needs it
+};
+
+class Session {
+ public:
+  // The finder, the catalogue and the console must outlive the session. `offline_release`: whose
+  // debug files are meant when there is no target, as in `uname -r`; may be empty.
+  Session(Target target, const DebugFinder& finder, const std::vector<Command>& catalogue,
+          Console& console, std::string offline_release = "");
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // The kernel in the target, opened on the first call. Throws Error{unavailable} that says what
+  // to do when no target was given or it cannot be opened.
+  const Kernel& kernel();
+  // Throws Error{unavailable} when kvm is not loaded.
+  const kvm::Kvm& kvm();
+  // Of the target when there is one, else of the debug files alone.
+  const DebugInfo& debug_info();
+  const Types& types();
+  bool has_target() const { return target_.open != nullptr; }
+  // As the user named it; empty: none was given.
+  const std::string& target_path() const { return target_.path; }
+
+  // $name, without the dollar sign. They refer to the target's memory and types.
+  std::map<std::string, Object>& variables();
+
+  // What a long command is doing, for a person who waits: "1.2 million entries". Cheap to call
+  // often; shown after a second, on a terminal only.
+  void progress(std::string_view text) { console_.messages.progress(text); }
+
+  const std::vector<Command>& catalogue() const { return catalogue_; }
+  Settings& settings() { return settings_; }
+  History& history() { return history_; }
+  Console& console() { return console_; }
+  PhaseClock& clock() { return clock_; }
+
+  // How many scripts run inside each other.
+  unsigned& script_depth() { return script_depth_; }
+
+  void quit() { quitting_ = true; }
+  bool quitting() const { return quitting_; }
+
+ private:
+  struct Opened;
+
+  Target target_;
+  const std::vector<Command>& catalogue_;
+  Console& console_;
+  std::string offline_release_;
+  Settings settings_;
+  History history_;
+  PhaseClock clock_;
+  bool quitting_ = false;
+  unsigned script_depth_ = 0;
+  std::unique_ptr<DebugFinder> finder_;  // times the one given
+  std::unique_ptr<Opened> opened_;
+};
+
+}  // namespace kvmscope

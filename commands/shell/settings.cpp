@@ -1,0 +1,72 @@
+#include "commands/shell/settings.hpp"
+
+#include <fmt/ranges.h>
+
+#include "core/base/error.hpp"
+
+namespace kvmscope {
+namespace {
+
+std::string on_off(bool value) {
+  return value ? "on" : "off";
+}
+
+bool parse_on_off(std::string_view value) {
+  if (value == "on" || value == "yes" || value == "true" || value == "1") return true;
+  if (value == "off" || value == "no" || value == "false" || value == "0") return false;
+  throw_error(ErrorKind::usage, "'{}' is neither on nor off", value);
+}
+
+std::vector<std::string_view> switch_values() {
+  return {"on", "off"};
+}
+
+std::vector<std::string_view> any_text() {
+  return {};
+}
+
+std::vector<std::string_view> format_names() {
+  std::vector<std::string_view> names;
+  for (const OutputFormat& format : formats()) names.push_back(format.name);
+  return names;
+}
+
+}  // namespace
+
+const std::vector<Setting>& all_settings() {
+  using Text = std::string_view;
+  static const std::vector<Setting> all = {
+      {"format", "how results are written (-f)", format_names,
+       [](const Settings& s) { return s.output.format; },
+       [](Settings& s, Text value) { s.output.format = find_format(value).name; }},
+      {"columns", "columns or fields to show (-o); empty: the usual ones", any_text,
+       [](const Settings& s) { return s.output.columns; },
+       [](Settings& s, Text value) { s.output.columns = value; }},
+      {"sort", "field or column to sort by (--sort); empty: as they come", any_text,
+       [](const Settings& s) { return s.output.sort; },
+       [](Settings& s, Text value) { s.output.sort = value; }},
+      {"header", "a header line above tables and CSV", switch_values,
+       [](const Settings& s) { return on_off(s.output.header); },
+       [](Settings& s, Text value) { s.output.header = parse_on_off(value); }},
+      {"raw-numbers", "numbers instead of hex strings in JSON and CSV", switch_values,
+       [](const Settings& s) { return on_off(s.output.raw_numbers); },
+       [](Settings& s, Text value) { s.output.raw_numbers = parse_on_off(value); }},
+      {"pager", "long output goes through $PAGER (less) in the shell", switch_values,
+       [](const Settings& s) { return on_off(s.pager); },
+       [](Settings& s, Text value) { s.pager = parse_on_off(value); }},
+      {"timing", "time and reads of each phase after every command", switch_values,
+       [](const Settings& s) { return on_off(s.timing); },
+       [](Settings& s, Text value) { s.timing = parse_on_off(value); }},
+  };
+  return all;
+}
+
+const Setting& find_setting(std::string_view name) {
+  for (const Setting& setting : all_settings())
+    if (setting.name == name) return setting;
+  std::vector<std::string_view> names;
+  for (const Setting& setting : all_settings()) names.push_back(setting.name);
+  throw_error(ErrorKind::usage, "no setting '{}'; there are: {}", name, fmt::join(names, ", "));
+}
+
+}  // namespace kvmscope

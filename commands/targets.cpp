@@ -1,0 +1,174 @@
+#include "commands/targets.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "core/base/error.hpp"
+
+namespace kvmscope {
+namespace {
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(text.data(), end, number);
+  if (text.empty() || result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return number;
+}
+
+bool looks_like_address(std::string_view text) {
+  return text.starts_with("0x") || (text.size() == 16 && text.find_first_not_of(
+                                                             "0123456789abcdefABCDEF") ==
+                                                             std::string_view::npos);
+}
+
+kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_t count) {
+  if (matches.size() == 1) return std::move(matches.front());
+  if (matches.empty())
+    throw_error(ErrorKind::usage, "no VM '{}': there {} (see `vms`)", text,
+                count == 1 ? std::string("is one VM, 0")
+                           : fmt::format("are {} VMs, numbered from 0", count));
+  std::vector<std::string> names;
+  for (const kvm::Vm& vm : matches) names.push_back(fmt::format("{}", vm.index));
+  throw_error(ErrorKind::usage, "several VMs match '{}': {}", text, fmt::join(names, ", "));
+}
+
+// The root slot that a name means. Without an mmu it is the active one.
+bool matches(const kvm::RootName& name, const kvm::Root& root) {
+  const bool mmu = name.mmu ? *name.mmu == root.mmu : root.is_active_mmu;
+  return mmu && name.vcpu == root.vcpu && name.prev == root.prev && name.pae == root.pae;
+}
+
+NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::string_view text,
+                        RowSink& rows) {
+  const kvm::Vm vm = find_vm(kvm, name.vm, rows);
+  std::optional<kvm::Root> found;
+  each_root(kvm, vm, rows, [&](const kvm::Root& root, const kvm::Vcpu&) {
+    if (matches(name, root)) found = root;
+  });
+  if (!found) throw_error(ErrorKind::usage, "no root slot '{}' (see `roots {}`)", text, name.vm);
+  if (!found->valid)
+    throw_error(ErrorKind::usage, "root slot {} is empty (see `roots {}`)", text, name.vm);
+  return {vm.index, found->name(), kvm::start_of(*found)};
+}
+
+// A shadow page's address, or the physical address of a root's table.
+NamedStart root_by_address(const kvm::Kvm& kvm, std::uint64_t address, RowSink& rows) {
+  std::optional<NamedStart> found;
+  for (NamedStart& root : all_roots(kvm, rows)) {
+    const bool same_page = root.tree.page && root.tree.page->address.value == address;
+    if (!found && (same_page || root.tree.table.value == address)) found = std::move(root);
+  }
+  if (found) return *found;
+  const std::optional<kvm::ShadowPage> page = if_readable([&]() -> kvm::ShadowPage {
+    kvm::ShadowPage candidate = kvm.shadow_page({address});
+    const std::optional<PhysAddr> table = kvm.kernel().direct_phys(candidate.spt);
+    if (!table) throw Error(ErrorKind::corrupt, "its spt is not in the direct map");
+    const std::optional<kvm::ShadowPage> owner = kvm.page_of_table(*table);
+    if (!owner || owner->address.value != address)
+      throw Error(ErrorKind::corrupt, "it does not own its table");
+    return candidate;
+  });
+  if (!page)
+    throw_error(ErrorKind::usage,
+                "{:#x} is neither a shadow page nor the hpa of a root (see `roots`, `pages`)",
+                address);
+  return {std::nullopt, fmt::format("{:#x}", address), kvm::start_of(kvm, *page)};
+}
+
+}  // namespace
+
+std::vector<kvm::Vm> all_vms(const kvm::Kvm& kvm, RowSink& rows) {
+  std::vector<VirtAddr> addresses;
+  rows.attempt([] { return std::string("VMs may be missing"); },
+               [&] { kvm.each_vm_address([&](VirtAddr at) { addresses.push_back(at); }); });
+  std::reverse(addresses.begin(), addresses.end());
+  std::vector<kvm::Vm> vms;
+  for (unsigned index = 0; index < addresses.size(); ++index)
+    rows.attempt([&] { return fmt::format("VM {} is left out", index); },
+                 [&] { vms.push_back(kvm.vm_at(addresses[index], index)); });
+  return vms;
+}
+
+kvm::Vm find_vm(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
+  std::vector<kvm::Vm> vms = all_vms(kvm, rows);
+  const std::size_t count = vms.size();
+  const std::optional<std::uint64_t> index = whole_number(text);
+  std::function<bool(const kvm::Vm&)> wanted;
+  if (index) {
+    wanted = [&](const kvm::Vm& vm) { return vm.index == *index; };
+  } else if (text.starts_with("pid:")) {
+    const std::optional<std::uint64_t> pid = whole_number(text.substr(4));
+    if (!pid) throw_error(ErrorKind::usage, "'{}' is not pid:NUMBER", text);
+    wanted = [&kvm, pid](const kvm::Vm& vm) {
+      const std::optional<Task> owner = if_readable([&] {
+                                          return kvm.tasks().owner(
+                                              vm.fields.pointer(kvm.layout().vm().mm));
+                                        }).value_or(std::nullopt);
+      return owner && static_cast<std::uint64_t>(owner->tgid) == *pid;
+    };
+  } else if (looks_like_address(text)) {
+    const VirtAddr address{parse_number(text)};
+    wanted = [address](const kvm::Vm& vm) { return vm.address == address; };
+  } else {
+    wanted = [&](const kvm::Vm& vm) {
+      return if_readable([&] { return kvm.id(vm); }).value_or(std::nullopt) == std::string(text);
+    };
+  }
+  std::erase_if(vms, [&](const kvm::Vm& vm) { return !wanted(vm); });
+  return only_one(std::move(vms), text, count);
+}
+
+std::vector<kvm::Vm> selected_vms(const kvm::Kvm& kvm, const Arguments& args, RowSink& rows) {
+  if (const std::optional<std::string> text = args.text("VM")) {
+    std::vector<kvm::Vm> one;
+    one.push_back(find_vm(kvm, *text, rows));
+    return one;
+  }
+  std::vector<kvm::Vm> vms = all_vms(kvm, rows);
+  if (vms.empty() && rows.status() == 0) rows.note("kvm is loaded, and no VM is running");
+  return vms;
+}
+
+void each_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows,
+               const std::function<void(const kvm::Vcpu&)>& visit) {
+  std::uint64_t count = 0;
+  rows.attempt([&] { return fmt::format("the vCPUs of VM {} are left out", vm.index); },
+               [&] { count = kvm.vcpu_count(vm); });
+  for (std::uint64_t idx = 0; idx < count; ++idx)
+    rows.attempt([&] { return fmt::format("vCPU {} of VM {} is incomplete", idx, vm.index); },
+                 [&] { visit(kvm.vcpu_at(vm, idx)); });
+}
+
+void each_root(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows,
+               const std::function<void(const kvm::Root&, const kvm::Vcpu&)>& visit) {
+  each_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
+    for (const kvm::Root& root : kvm.roots(vcpu)) visit(root, vcpu);
+  });
+}
+
+NamedStart find_root(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
+  if (looks_like_address(text)) return root_by_address(kvm, parse_number(text), rows);
+  const std::optional<kvm::RootName> name = kvm::parse_root_name(text);
+  if (!name)
+    throw_error(ErrorKind::usage,
+                "'{}' is not a ROOT: VM.VCPU[.root_mmu|.guest_mmu][.prevN][.paeN], a shadow "
+                "page's address or a root's hpa",
+                text);
+  return root_by_name(kvm, *name, text, rows);
+}
+
+std::vector<NamedStart> all_roots(const kvm::Kvm& kvm, RowSink& rows) {
+  std::vector<NamedStart> roots;
+  std::set<std::uint64_t> seen;
+  for (const kvm::Vm& vm : all_vms(kvm, rows))
+    each_root(kvm, vm, rows, [&](const kvm::Root& root, const kvm::Vcpu&) {
+      if (!root.valid || !seen.insert(root.hpa.value).second) return;
+      rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
+                   [&] { roots.push_back({vm.index, root.name(), kvm::start_of(root)}); });
+    });
+  return roots;
+}
+
+}  // namespace kvmscope

@@ -1,0 +1,84 @@
+#include "core/kernel/debug_info.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "core/base/error.hpp"
+
+namespace kvmscope {
+namespace {
+
+// In this order: kvm.ko defines nearly everything, vmlinux costs most.
+constexpr std::array<std::string_view, 4> type_files = {"kvm", "kvm-amd", "kvm-intel", "vmlinux"};
+
+// Types made here, not read from a file.
+class BuiltinTypes : public TypeSource {
+ public:
+  BuiltinTypes() {
+    byte_ = {.kind = TypeKind::integer, .name = "unsigned char", .size = 1};
+    pointer_ = {.kind = TypeKind::pointer, .name = "", .size = 8};
+    slots_ = {.kind = TypeKind::array, .name = "", .size = 64 * 8, .target = pointer_, .count = 64};
+    // include/linux/xarray.h, the same since v4.20; 64 slots without CONFIG_BASE_SMALL.
+    node_ = {.kind = TypeKind::structure,
+             .name = "xa_node",
+             .size = 576,
+             .members = {{"shift", byte_, 0}, {"offset", byte_, 8}, {"count", byte_, 16},
+                         {"slots", slots_, 40 * 8}}};
+  }
+  const Type* find(TypeKind kind, std::string_view name) const override {
+    return kind == TypeKind::structure && name == node_.name ? &node_ : nullptr;
+  }
+  std::vector<std::string> names(TypeKind, std::string_view, std::size_t) const override {
+    return {};
+  }
+
+ private:
+  Type byte_, pointer_, slots_, node_;
+};
+
+}  // namespace
+
+const TypeSource& builtin_types() {
+  static const BuiltinTypes types;
+  return types;
+}
+
+DebugInfo::DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf build_id_of)
+    : finder_(finder), release_(std::move(release)), build_id_of_(std::move(build_id_of)) {
+  for (const std::string_view module : type_files)
+    types_.add(std::string(module), [this, module]() -> const TypeSource* {
+      const DebugFile* found = file(module);
+      return found != nullptr && found->has_types() ? &found->types() : nullptr;
+    });
+  types_.add("built-in", [] { return &builtin_types(); });
+}
+
+const DebugFile* DebugInfo::file(std::string_view module) const {
+  const auto known = searches_.find(module);
+  if (known != searches_.end()) return known->second.file.get();
+  DebugSearch search = finder_.find(module, release_, build_id_of_(module));
+  return searches_.emplace(std::string(module), std::move(search)).first->second.file.get();
+}
+
+const DebugFile& DebugInfo::need(std::string_view module) const {
+  const DebugFile* found = file(module);
+  if (found == nullptr || !found->has_types())
+    throw Error(ErrorKind::unavailable, how_to_get(module));
+  return *found;
+}
+
+std::string DebugInfo::how_to_get(std::string_view module) const {
+  file(module);
+  const DebugSearch& search = searches_.find(module)->second;
+  std::string text = fmt::format("no debug info for {}{}{}", module,
+                                 release_.empty() ? "" : " of kernel ", release_);
+  for (const std::string& rejected : search.rejected) text += fmt::format("; {}", rejected);
+  if (!search.tried.empty()) text += fmt::format("; tried {}", fmt::join(search.tried, ", "));
+  const std::string_view release = release_.empty() ? "RELEASE" : std::string_view(release_);
+  return text + fmt::format(
+                    "; install linux-image-{0}-dbg (Debian), linux-image-{0}-dbgsym (Ubuntu) or "
+                    "kernel-debuginfo (Fedora, RHEL), or give the file or its folder with -s",
+                    release);
+}
+
+}  // namespace kvmscope

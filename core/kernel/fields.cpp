@@ -1,0 +1,180 @@
+#include "core/kernel/fields.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/base/error.hpp"
+
+namespace kvmscope {
+namespace {
+
+// Fields closer than this are read together: a read costs more than the bytes between.
+constexpr std::uint64_t span_gap = 1024;
+// A field larger than this is never copied as part of its structure.
+constexpr std::uint64_t largest_copy = 4096;
+
+struct Step {
+  std::string_view name;
+  std::optional<std::uint64_t> index;
+};
+
+// Takes "name", "name[3]" off the front of a chain.
+Step take_step(std::string_view& path) {
+  const std::size_t dot = std::min(path.find('.'), path.size());
+  std::string_view part = path.substr(0, dot);
+  path.remove_prefix(std::min(dot + 1, path.size()));
+  const std::size_t bracket = part.find('[');
+  if (bracket == std::string_view::npos) return {part, std::nullopt};
+  std::uint64_t index = 0;
+  const char* end = part.data() + part.size();
+  const auto result = std::from_chars(part.data() + bracket + 1, end, index);
+  if (result.ec != std::errc() || result.ptr + 1 != end || *result.ptr != ']')
+    throw_error(ErrorKind::usage, "bad index in '{}'", part);
+  return {part.substr(0, bracket), index};
+}
+
+}  // namespace
+
+std::optional<FoundMember> find_path(const Types& types, const Type& aggregate,
+                                     std::string_view path) {
+  FoundMember at{&aggregate, 0, 0};
+  while (!path.empty()) {
+    const Step step = take_step(path);
+    const Type& container = types.complete(strip(*at.type));
+    if (!is_aggregate(container)) return std::nullopt;
+    const std::optional<FoundMember> member = find_member(container, step.name);
+    if (!member) return std::nullopt;
+    at = {member->type, at.bit_offset + member->bit_offset, member->bit_size};
+    if (!step.index) continue;
+    const Type& array = strip(*at.type);
+    if (array.kind != TypeKind::array || (array.count && *step.index >= *array.count))
+      return std::nullopt;
+    const Type& element = types.complete(strip(array.target.get()));
+    at = {&array.target.get(), at.bit_offset + 8 * element.size * *step.index, 0};
+  }
+  return at;
+}
+
+std::uint64_t Field::count() const {
+  require(*this);
+  return strip(*type).count.value_or(0);
+}
+
+std::uint64_t Field::element_size() const {
+  require(*this);
+  const Type& array = strip(*type);
+  if (array.kind != TypeKind::array)
+    throw_error(ErrorKind::corrupt, "{}.{} is not an array in this kernel", structure, spelling);
+  return strip(array.target.get()).size;
+}
+
+void require(const Field& field) {
+  if (!field.present())
+    throw_error(ErrorKind::corrupt,
+                "this kernel's {} has no member that kvmscope knows for this (see `layout`)",
+                field.structure);
+}
+
+FieldGroup::FieldGroup(const Types& types, std::string_view structure)
+    : types_(types), structure_(structure) {
+  const bool is_union = structure.starts_with("union ");
+  const std::string_view tag = structure.substr(structure.find(' ') + 1);
+  const Types::Found found =
+      types.find(is_union ? TypeKind::union_type : TypeKind::structure, tag);
+  type_ = found.type;
+  origin_ = found.origin;
+  size_ = type_ != nullptr ? type_->size : 0;
+}
+
+Field FieldGroup::resolve(std::initializer_list<std::string_view> spellings, bool required,
+                          bool copy) {
+  Field field{.structure = structure_};
+  for (const std::string_view spelling : spellings) {
+    if (type_ == nullptr) break;
+    const std::optional<FoundMember> found = find_path(types_, *type_, spelling);
+    if (!found) continue;
+    field.spelling = spelling;
+    field.type = found->type;
+    field.bit_size = found->bit_size;
+    field.size = types_.complete(strip(*found->type)).size;
+    field.offset = found->bit_offset / 8;
+    field.bit_offset = found->bit_offset % 8;
+    // The fewest bytes that hold the bits: the storage unit may reach beyond the struct.
+    if (field.bit_size != 0) field.size = (field.bit_offset + field.bit_size + 7) / 8;
+    break;
+  }
+  resolutions_.push_back({field, {spellings}, required, origin_});
+  if (copy && field.present() && field.size <= largest_copy) cover(field);
+  return field;
+}
+
+// Adds a field's bytes to the spans, joined with those that lie close.
+void FieldGroup::cover(const Field& field) {
+  std::uint64_t start = field.offset;
+  std::uint64_t end = field.offset + field.size;
+  std::erase_if(spans_, [&](const Span& span) {
+    if (span.offset > end + span_gap || start > span.offset + span.size + span_gap) return false;
+    start = std::min(start, span.offset);
+    end = std::max(end, span.offset + span.size);
+    return true;
+  });
+  const auto after = std::find_if(spans_.begin(), spans_.end(),
+                                  [&](const Span& span) { return span.offset > start; });
+  spans_.insert(after, {start, end - start});
+}
+
+// NOLINTNEXTLINE: what of small_ is used is filled below
+StructCopy::StructCopy(const FieldGroup& group, const VirtReader& memory, VirtAddr at)
+    : group_(&group), at_(at) {
+  if (group.spans().empty())
+    throw_error(ErrorKind::corrupt, "the debug info has no {} (see `layout`)", group.structure());
+  for (const Span& span : group.spans()) size_ += span.size;
+  if (size_ > small_.size()) large_.resize(size_);
+  const MutableBytes into = large_.empty() ? MutableBytes(small_) : MutableBytes(large_);
+  std::uint64_t done = 0;
+  for (const Span& span : group.spans()) {
+    memory.read(at + span.offset, into.subspan(done, span.size));
+    done += span.size;
+  }
+}
+
+Bytes StructCopy::later_bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
+  require(field);
+  std::uint64_t before = 0;
+  for (const Span& span : group_->spans()) {
+    if (offset >= span.offset && offset + size <= span.offset + span.size)
+      return data().subspan(before + offset - span.offset, size);
+    before += span.size;
+  }
+  throw_error(ErrorKind::internal, "{}.{} was not copied", field.structure, field.spelling);
+}
+
+std::int64_t StructCopy::get_signed(const Field& field) const {
+  const std::uint64_t bits = field.bit_size != 0 ? field.bit_size : 8 * field.size;
+  return sign_extend(get(field), static_cast<unsigned>(std::clamp<std::uint64_t>(bits, 1, 64)));
+}
+
+std::uint64_t StructCopy::get(const Field& field, std::uint64_t index) const {
+  const std::uint64_t size = field.element_size();
+  if (index >= field.count())
+    throw_error(ErrorKind::internal, "index {} outside {}.{}", index, field.structure,
+                field.spelling);
+  return load_unsigned(bytes(field, field.offset + index * size, size));
+}
+
+std::optional<std::uint64_t> StructCopy::find(const Field& field) const {
+  if (!field.present()) return std::nullopt;
+  return get(field);
+}
+
+VirtAddr StructCopy::address_of(const Field& field) const {
+  require(field);
+  return at_ + field.offset;
+}
+
+std::string text_of(Bytes bytes) {
+  const auto* text = reinterpret_cast<const char*>(bytes.data());
+  return {text, std::find(text, text + bytes.size(), '\0')};
+}
+
+}  // namespace kvmscope

@@ -1,0 +1,257 @@
+#include "core/kernel/kernel.hpp"
+
+#include <algorithm>
+
+#include "core/base/error.hpp"
+
+namespace kvmscope {
+namespace {
+
+constexpr std::uint64_t kernel_image_base = 0xffffffff80000000;
+// Without CONFIG_DYNAMIC_MEMORY_LAYOUT the bases are constants (asm/page_64_types.h,
+// asm/pgtable_64_types.h), and no variable holds them.
+constexpr std::uint64_t page_offset_level4 = 0xffff888000000000;
+constexpr std::uint64_t page_offset_level5 = 0xff11000000000000;
+constexpr std::uint64_t vmemmap_level4 = 0xffffea0000000000;
+constexpr std::uint64_t vmemmap_level5 = 0xffd4000000000000;
+// The direct map is at most this large: 64 TiB with 4 levels, 32 PiB with 5.
+constexpr std::uint64_t direct_map_size_level4 = 1ULL << 46;
+constexpr std::uint64_t direct_map_size_level5 = 1ULL << 55;
+
+// What start-up and most commands ask kallsyms for, found in one pass.
+const std::vector<std::string> wanted_symbols = {"modules",          "page_offset_base",
+                                                 "vmemmap_base",     "physical_mask",
+                                                 "empty_zero_page",  "vm_list"};
+
+std::string note_of(const Dump& dump) {
+  std::optional<std::string> note = dump.vmcoreinfo();
+  if (!note)
+    throw Error(ErrorKind::unavailable,
+                "the dump has no VMCOREINFO note, which says where the kernel is; for QEMU's "
+                "dump-guest-memory start the machine with -device vmcoreinfo and load qemu_fw_cfg "
+                "in it");
+  return *note;
+}
+
+// "kvm-amd" and "kvm_amd" are one module: files use either, the kernel the latter.
+std::string kernel_name(std::string_view module) {
+  std::string name(module);
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+}  // namespace
+
+Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
+    : dump_(dump),
+      finder_(finder),
+      vmcoreinfo_(note_of(dump)),
+      address_space_(dump.memory(), vmcoreinfo_.page_table_root(), vmcoreinfo_.paging_levels(),
+                     vmcoreinfo_.sme_mask()),
+      debug_info_(finder, vmcoreinfo_.release(),
+                  [this](std::string_view module) { return known_build_id(module); }) {}
+
+Kernel::~Kernel() = default;
+
+const Types& Kernel::types() const { return debug_info_.types(); }
+
+// kvm's own is not known before its debug file is read, since that file says what a
+// struct module is: modules() checks it afterwards.
+std::string Kernel::known_build_id(std::string_view module) const {
+  if (module == "vmlinux") return vmcoreinfo_.build_id();
+  if (!modules_) return "";
+  const Module* loaded = this->module(module);
+  return loaded != nullptr ? module_build_id(address_space_, *loaded) : "";
+}
+
+std::uint64_t Kernel::run_time(const Symbol& symbol) const {
+  // Per-cpu symbols are offsets and do not move.
+  if (symbol.address < kernel_image_base) return symbol.address;
+  return symbol.address + vmcoreinfo_.kernel_offset();
+}
+
+const SymbolSource* Kernel::find_vmlinux_symbols() const {
+  if (symbols_ != nullptr) return symbols_;
+  // A file without a matching build-id would give wrong addresses: the finder refuses it.
+  const DebugFile* file = vmcoreinfo_.build_id().empty() ? nullptr : debug_info_.file("vmlinux");
+  if (file != nullptr) {
+    symbols_ = &file->symbols();
+    symbol_origin_ = "vmlinux";
+  } else if (Kallsyms::available(vmcoreinfo_)) {
+    kallsyms_ = std::make_unique<Kallsyms>(vmcoreinfo_, address_space_, wanted_symbols);
+    symbols_ = kallsyms_.get();
+    symbol_origin_ = "kallsyms";
+  } else if (finder_.system_map() != nullptr) {
+    symbols_ = finder_.system_map();
+    symbol_origin_ = "System.map";
+  }
+  return symbols_;
+}
+
+const SymbolSource& Kernel::vmlinux_symbols() const {
+  const SymbolSource* symbols = find_vmlinux_symbols();
+  if (symbols == nullptr)
+    throw_error(ErrorKind::unavailable,
+                "no symbols for kernel {}: its VMCOREINFO does not name kallsyms (before 6.0); "
+                "give its vmlinux or System.map with -s",
+                vmcoreinfo_.release());
+  return *symbols;
+}
+
+std::string_view Kernel::symbol_origin() const {
+  find_vmlinux_symbols();
+  return symbol_origin_;
+}
+
+const ModuleSymbols* Kernel::module_symbols(const Module& module) const {
+  const auto known = module_symbols_.find(module.name);
+  if (known != module_symbols_.end()) return known->second.get();
+  std::unique_ptr<ModuleSymbols> symbols;
+  if (module.kallsyms.value != 0) {
+    const ModKallsymsFields fields(types());
+    symbols = std::make_unique<ModuleSymbols>(fields, address_space_, module);
+  }
+  return module_symbols_.emplace(module.name, std::move(symbols)).first->second.get();
+}
+
+std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_view name) const {
+  if (module == "vmlinux") {
+    std::optional<Symbol> found = vmlinux_symbols().find(name);
+    // kallsyms holds run-time addresses, files hold link-time ones.
+    if (found && symbol_origin_ != "kallsyms") found->address = run_time(*found);
+    return found;
+  }
+  const Module* loaded = this->module(module);
+  const ModuleSymbols* symbols = loaded != nullptr ? module_symbols(*loaded) : nullptr;
+  return symbols != nullptr ? symbols->find(name) : std::nullopt;
+}
+
+std::optional<Symbol> Kernel::find_symbol(std::string_view name) const {
+  if (std::optional<Symbol> found = find_symbol("vmlinux", name)) return found;
+  for (const Module& loaded : modules())
+    if (std::optional<Symbol> found = find_symbol(loaded.name, name)) return found;
+  return std::nullopt;
+}
+
+Symbol Kernel::symbol(std::string_view name) const {
+  std::optional<Symbol> found = find_symbol(name);
+  if (!found) throw_error(ErrorKind::usage, "no symbol '{}' in this kernel or its modules", name);
+  return *found;
+}
+
+std::optional<Symbol> Kernel::symbol_at(std::uint64_t address) const {
+  for (const Module& loaded : modules()) {
+    if (address < loaded.text.value || address - loaded.text.value >= loaded.text_size) continue;
+    const ModuleSymbols* symbols = module_symbols(loaded);
+    return symbols != nullptr ? symbols->nearest(address) : std::nullopt;
+  }
+  const SymbolSource& symbols = vmlinux_symbols();
+  const bool relocated = symbol_origin_ == "kallsyms" || address < kernel_image_base;
+  std::optional<Symbol> found =
+      symbols.nearest(relocated ? address : address - vmcoreinfo_.kernel_offset());
+  if (found && symbol_origin_ != "kallsyms") found->address = run_time(*found);
+  return found;
+}
+
+std::vector<std::string> Kernel::symbol_names(std::string_view prefix, std::size_t limit) const {
+  std::vector<std::string> names;
+  for (const Module& loaded : modules()) {
+    const ModuleSymbols* symbols = module_symbols(loaded);
+    if (symbols == nullptr || names.size() >= limit) continue;
+    for (std::string& name : symbols->names(prefix, limit - names.size()))
+      names.push_back(std::move(name));
+  }
+  if (names.size() < limit)
+    for (std::string& name : vmlinux_symbols().names(prefix, limit - names.size()))
+      names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+const Type* Kernel::variable_type(std::string_view name) const {
+  for (const std::string_view module : {"kvm", "kvm-amd", "kvm-intel", "vmlinux"}) {
+    const DebugFile* file = debug_info_.file(module);
+    const Type* type = file != nullptr ? file->variable_type(name) : nullptr;
+    if (type != nullptr) return type;
+  }
+  return nullptr;
+}
+
+const std::vector<Module>& Kernel::modules() const {
+  if (modules_) return *modules_;
+  if (debug_info_.file("kvm") == nullptr && debug_info_.file("vmlinux") == nullptr)
+    debug_info_.need("kvm");
+  page_offset_base();
+  const std::optional<Symbol> head = find_symbol("vmlinux", "modules");
+  if (!head) throw Error(ErrorKind::unavailable, "the kernel's symbols have no 'modules'");
+  const ModuleFields fields(types());
+  std::vector<Module> found = read_modules(fields, address_space_, {head->address});
+  check_build(found);
+  modules_ = std::move(found);
+  return *modules_;
+}
+
+void Kernel::check_build(const std::vector<Module>& modules) const {
+  const DebugFile* file = debug_info_.file("kvm");
+  const auto kvm = std::find_if(modules.begin(), modules.end(),
+                                [](const Module& module) { return module.name == "kvm"; });
+  if (file == nullptr || kvm == modules.end() || file->build_id().empty()) return;
+  // With the struct module of another build the note is looked for in the wrong place.
+  const std::string running =
+      if_readable([&] { return module_build_id(address_space_, *kvm); }).value_or("");
+  if (running == file->build_id()) return;
+  throw_error(ErrorKind::unavailable,
+              "{} has build-id {}, but the kvm module in the dump {}: it is of another build; give "
+              "the right kvm.ko with -s",
+              file->path(), file->build_id(),
+              running.empty() ? "shows no build-id where that file says it is"
+                              : fmt::format("has {}", running));
+}
+
+const Module* Kernel::module(std::string_view name) const {
+  const std::string wanted = kernel_name(name);
+  for (const Module& loaded : modules())
+    if (loaded.name == wanted) return &loaded;
+  return nullptr;
+}
+
+std::uint64_t Kernel::base_variable(std::string_view name, std::uint64_t level4,
+                                    std::uint64_t level5) const {
+  const std::optional<Symbol> variable = find_symbol("vmlinux", name);
+  if (variable) return address_space_.u64({variable->address});
+  return vmcoreinfo_.paging_levels() == 5 ? level5 : level4;
+}
+
+VirtAddr Kernel::page_offset_base() const {
+  if (!page_offset_base_) {
+    page_offset_base_ = base_variable("page_offset_base", page_offset_level4, page_offset_level5);
+    address_space_.set_direct_map({*page_offset_base_}, direct_map_size());
+  }
+  return {*page_offset_base_};
+}
+
+// The direct map ends with RAM. What lies behind may be close: KASLR packs the regions.
+std::uint64_t Kernel::direct_map_size() const {
+  if (!direct_map_size_) {
+    std::uint64_t end = 0;
+    for (const PhysRange& range : dump_.ranges()) end = std::max(end, range.end.value);
+    const bool level5 = vmcoreinfo_.paging_levels() == 5;
+    direct_map_size_ = std::min(end, level5 ? direct_map_size_level5 : direct_map_size_level4);
+  }
+  return *direct_map_size_;
+}
+
+std::optional<PhysAddr> Kernel::direct_phys(VirtAddr address) const {
+  const VirtAddr base = page_offset_base();
+  if (address < base || address - base >= direct_map_size()) return std::nullopt;
+  return PhysAddr{address - base};
+}
+
+VirtAddr Kernel::page_struct(Pfn frame, std::uint64_t struct_size) const {
+  if (!vmemmap_base_)
+    vmemmap_base_ = base_variable("vmemmap_base", vmemmap_level4, vmemmap_level5);
+  return {*vmemmap_base_ + frame.value * struct_size};
+}
+
+}  // namespace kvmscope

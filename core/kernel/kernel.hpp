@@ -1,0 +1,85 @@
+// One kernel in a dump: its memory, symbols, modules and types.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/kernel/debug_info.hpp"
+#include "core/kernel/kallsyms.hpp"
+#include "core/kernel/modules.hpp"
+#include "core/kernel/vmcoreinfo.hpp"
+#include "core/memory/dump.hpp"
+#include "core/paging/address_space.hpp"
+
+namespace kvmscope {
+
+class Kernel {
+ public:
+  // Reads VMCOREINFO and nothing else; the rest on first use. Keeps both references.
+  // Throws Error{unavailable} when the dump has no VMCOREINFO.
+  Kernel(const Dump& dump, const DebugFinder& finder);
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel();
+
+  const Dump& dump() const { return dump_; }
+  const VmCoreInfo& vmcoreinfo() const { return vmcoreinfo_; }
+  const PhysReader& physical() const { return dump_.memory(); }
+  // Kernel virtual memory, through the kernel's own page tables.
+  const VirtReader& memory() const { return address_space_; }
+  const DebugInfo& debug_info() const { return debug_info_; }
+  const Types& types() const;
+
+  // Symbols: of vmlinux, then of every loaded module (or the one named).
+  std::optional<Symbol> find_symbol(std::string_view name) const;
+  std::optional<Symbol> find_symbol(std::string_view module, std::string_view name) const;
+  // Throws Error{usage} when there is none.
+  Symbol symbol(std::string_view name) const;
+  std::optional<Symbol> symbol_at(std::uint64_t address) const;
+  std::vector<std::string> symbol_names(std::string_view prefix, std::size_t limit) const;
+  // The type of a global variable, from kvm.ko or vmlinux; nullptr when neither says.
+  const Type* variable_type(std::string_view name) const;
+  // Where vmlinux's symbols come from: "vmlinux", "kallsyms", "System.map"; "" from nowhere.
+  std::string_view symbol_origin() const;
+
+  const std::vector<Module>& modules() const;
+  const Module* module(std::string_view name) const;  // nullptr: not loaded
+
+  // The direct map of all RAM (Documentation/arch/x86/x86_64/mm.rst).
+  VirtAddr direct_map(PhysAddr address) const { return page_offset_base() + address.value; }
+  // The physical address behind a direct-map address; none when it lies outside.
+  std::optional<PhysAddr> direct_phys(VirtAddr address) const;
+  // struct page of a frame, in the vmemmap array.
+  VirtAddr page_struct(Pfn frame, std::uint64_t struct_size) const;
+
+ private:
+  VirtAddr page_offset_base() const;
+  std::uint64_t direct_map_size() const;
+  const SymbolSource* find_vmlinux_symbols() const;
+  const SymbolSource& vmlinux_symbols() const;
+  const ModuleSymbols* module_symbols(const Module& module) const;
+  std::string known_build_id(std::string_view module) const;
+  void check_build(const std::vector<Module>& modules) const;
+  std::uint64_t run_time(const Symbol& symbol) const;
+  std::uint64_t base_variable(std::string_view name, std::uint64_t level4,
+                              std::uint64_t level5) const;
+
+  const Dump& dump_;
+  const DebugFinder& finder_;
+  VmCoreInfo vmcoreinfo_;
+  mutable AddressSpace address_space_;
+  DebugInfo debug_info_;
+  mutable std::optional<std::vector<Module>> modules_;
+  mutable std::map<std::string, std::unique_ptr<ModuleSymbols>, std::less<>> module_symbols_;
+  mutable std::unique_ptr<SymbolSource> kallsyms_;
+  mutable const SymbolSource* symbols_ = nullptr;
+  mutable std::string_view symbol_origin_;
+  mutable std::optional<std::uint64_t> page_offset_base_;
+  mutable std::optional<std::uint64_t> direct_map_size_;
+  mutable std::optional<std::uint64_t> vmemmap_base_;
+};
+
+}  // namespace kvmscope

@@ -1,0 +1,209 @@
+#include "core/kvm/kvm.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "core/base/error.hpp"
+#include "core/base/interrupt.hpp"
+#include "core/object/containers.hpp"
+
+namespace kvmscope::kvm {
+namespace {
+
+constexpr std::uint64_t most_vms = 100'000;
+constexpr std::uint64_t most_vcpus = 65'536;  // KVM_MAX_VCPUS is at most 4096 today
+constexpr std::uint64_t most_parents = 1'000'000;
+constexpr std::uint64_t most_pages = 100'000'000;
+// rmap_head.val: bit 0 marks a list of chunks; bit 1 is KVM_RMAP_LOCKED since v6.15.
+constexpr std::uint64_t rmap_many = 1;
+constexpr std::uint64_t rmap_tags = 3;
+
+}  // namespace
+
+Kvm::Kvm(const Kernel& kernel)
+    : kernel_(kernel), layout_(kernel.types()), tasks_(kernel.types(), kernel.memory()) {
+  if (kernel.module("kvm") != nullptr) {
+    // vmlinux's own debug info lacks kvm's private types.
+    kernel.debug_info().need("kvm");
+    return;
+  }
+  // With CONFIG_KVM=y its variables are vmlinux's.
+  if (!kernel.find_symbol("vmlinux", "vm_list"))
+    throw_error(ErrorKind::unavailable,
+                "kvm is not loaded in this kernel ({}): there is nothing to look at",
+                kernel.vmcoreinfo().release());
+}
+
+std::optional<Symbol> Kvm::variable(std::string_view name) const {
+  return kernel_.find_symbol(kernel_.module("kvm") != nullptr ? "kvm" : "vmlinux", name);
+}
+
+bool Kvm::flag(std::string_view name) const {
+  const std::optional<Symbol> symbol = variable(name);
+  return symbol && memory().value<std::uint8_t>({symbol->address}) != 0;
+}
+
+const SpteFormat& Kvm::spte_format() const {
+  if (!spte_format_) {
+    spte_format_ = read_spte_format(kernel_);
+    spte_format_->empty = empty_spte();
+  }
+  return *spte_format_;
+}
+
+// Since v6.10 an empty entry is not 0; a vCPU's cache of fresh pages knows what it is.
+std::uint64_t Kvm::empty_spte() const {
+  const Field& field = layout_.vcpu().empty_spte;
+  std::vector<VirtAddr> addresses;
+  if (field.present())
+    if_readable([&] {
+      each_vm_address([&](VirtAddr address) { addresses.push_back(address); });
+      return true;
+    });
+  for (const VirtAddr address : addresses) {
+    const std::optional<std::uint64_t> value =
+        if_readable([&] { return vcpu_at(vm_at(address, 0), 0).fields.get(field); });
+    if (value) return *value;
+  }
+  return 0;
+}
+
+Vm Kvm::vm_at(VirtAddr address, unsigned index) const {
+  return with_context([&] { return fmt::format("reading the VM at {:#x}", address.value); },
+                      [&] { return Vm{index, address, {layout_.vm(), memory(), address}}; });
+}
+
+void Kvm::each_vm_address(const std::function<void(VirtAddr)>& visit) const {
+  const std::optional<Symbol> head = variable("vm_list");
+  if (!head) throw Error(ErrorKind::corrupt, "kvm has no variable vm_list");
+  require(layout_.vm().vm_list);
+  with_context([] { return "walking vm_list"; }, [&] {
+    walk_list(
+        memory(), {head->address},
+        [&](VirtAddr node) { visit(node - layout_.vm().vm_list.offset); }, most_vms);
+  });
+}
+
+std::optional<std::string> Kvm::id(const Vm& vm) const {
+  const VirtAddr dentry{vm.fields.find(layout_.vm().debugfs_dentry).value_or(0)};
+  const Field& name = layout_.dentry().name;
+  // An error pointer where debugfs is off.
+  if (dentry.value == 0 || dentry.value >= static_cast<std::uint64_t>(-4095) || !name.present())
+    return std::nullopt;
+  return read_string(memory(), {memory().u64(dentry + name.offset)});
+}
+
+std::uint64_t Kvm::vcpu_count(const Vm& vm) const {
+  const std::uint64_t count = vm.fields.get(layout_.vm().online_vcpus);
+  if (count > most_vcpus)
+    throw_error(ErrorKind::corrupt, "the VM at {:#x} claims {} vCPUs", vm.address.value, count);
+  return count;
+}
+
+Vcpu Kvm::vcpu_at(const Vm& vm, std::uint64_t idx) const {
+  return with_context([&] { return fmt::format("reading vCPU {} of VM {}", idx, vm.index); }, [&] {
+    const VirtAddr place = vm.fields.address_of(layout_.vm().vcpus);
+    const bool is_xarray = is_aggregate(*layout_.vm().vcpus.type);
+    const VirtAddr address{is_xarray ? xarray_load(memory(), vcpu_array_layout(vm), place, idx)
+                                           .value_or(0)
+                                     : memory().u64(place + 8 * idx)};
+    if (address.value == 0) throw Error(ErrorKind::corrupt, "it is online, but its slot is empty");
+    return Vcpu{vm.index, idx, address, {layout_.vcpu(), memory(), address}};
+  });
+}
+
+XArrayLayout Kvm::vcpu_array_layout(const Vm& vm) const {
+  XArrayLayout layout;
+  layout.head = layout_.xarray().head.offset;
+  // A single entry needs no node, and struct xa_node is often not in kvm.ko.
+  if (vcpu_count(vm) <= 1) return layout;
+  layout.shift = layout_.xa_node().shift.offset;
+  layout.slots = layout_.xa_node().slots.offset;
+  layout.slot_count = layout_.xa_node().slots.count();
+  return layout;
+}
+
+ShadowPage Kvm::shadow_page(VirtAddr address) const {
+  return with_context([&] { return fmt::format("reading shadow page {:#x}", address.value); }, [&] {
+    return decode_page(layout_.page(), layout_.role(),
+                       StructCopy(layout_.page(), memory(), address));
+  });
+}
+
+std::optional<ShadowPage> Kvm::page_of_table(PhysAddr table) const {
+  const PageStructFields& fields = layout_.page_struct();
+  const VirtAddr frame = kernel_.page_struct(to_pfn(table), fields.size());
+  require(fields.private_data);
+  const VirtAddr owner{memory().u64(frame + fields.private_data.offset)};
+  if (owner.value % 8 != 0 || !kernel_.direct_phys(owner)) return std::nullopt;
+  const ShadowPage page = shadow_page(owner);
+  if (page.spt != kernel_.direct_map(table)) return std::nullopt;
+  return page;
+}
+
+void Kvm::each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const {
+  const std::uint64_t link = layout_.page().link.offset;
+  require(layout_.page().link);
+  with_context([&] { return fmt::format("walking active_mmu_pages of VM {}", vm.index); }, [&] {
+    walk_list(
+        memory(), vm.fields.address_of(layout_.vm().active_pages),
+        [&](VirtAddr node) { visit(node - link); }, most_pages);
+  });
+}
+
+bool Kvm::uses_tdp_mmu(const Vm& vm) const {
+  if (!flag("tdp_enabled")) return false;
+  const std::optional<std::uint64_t> own = vm.fields.find(layout_.vm().tdp_mmu_enabled);
+  return own ? *own != 0 : flag("tdp_mmu_enabled");
+}
+
+std::vector<VirtAddr> Kvm::tdp_roots(const Vm& vm) const {
+  std::vector<VirtAddr> roots;
+  // While the TDP MMU is off the list head is not even initialised.
+  if (!layout_.vm().tdp_mmu_roots.present() || !uses_tdp_mmu(vm)) return roots;
+  with_context([&] { return fmt::format("walking tdp_mmu_roots of VM {}", vm.index); }, [&] {
+    walk_list(
+        memory(), vm.fields.address_of(layout_.vm().tdp_mmu_roots),
+        [&](VirtAddr node) { roots.push_back(node - layout_.page().link.offset); }, most_pages);
+  });
+  return roots;
+}
+
+std::uint64_t Kvm::parent_count(const ShadowPage& page) const {
+  if (page.tdp_mmu) return page.ptep.value != 0 ? 1 : 0;
+  if ((page.parent_ptes & rmap_many) == 0) return page.parent_ptes != 0 ? 1 : 0;
+  const PteListFields& fields = layout_.pte_list();
+  const std::uint64_t capacity = fields.sptes.count();
+  std::uint64_t count = 0;
+  VirtAddr at{page.parent_ptes & ~rmap_tags};
+  // A chunk stays marked for 1, 2, 4… steps: a ring meets it again (Brent).
+  VirtAddr marked;
+  for (std::uint64_t chunks = 1; at.value != 0; ++chunks) {
+    check_interrupt();
+    const StructCopy chunk(fields, memory(), at);
+    std::uint64_t used = chunk.find(fields.spte_count).value_or(capacity);
+    if (used > capacity)
+      throw_error(ErrorKind::corrupt, "the pte_list_desc at {:#x} claims {} entries", at.value,
+                  used);
+    if (!fields.spte_count.present())
+      for (used = 0; used < capacity && chunk.get(fields.sptes, used) != 0;) ++used;
+    count += used;
+    if (count > most_parents || at == marked)
+      throw_error(ErrorKind::corrupt, "the parents of shadow page {:#x} do not end",
+                  page.address.value);
+    if (std::has_single_bit(chunks)) marked = at;
+    at = chunk.pointer(fields.more);
+  }
+  return count;
+}
+
+Gfn Kvm::entry_gfn(const ShadowPage& page, unsigned index) const {
+  if (page.role.passthrough) return page.gfn;
+  if (page.gfn_table.value != 0 && !page.role.direct) {
+    const std::uint64_t entry = memory().u64(page.gfn_table + 8 * index);
+    return {page.gfn_table_has_access ? entry >> page_shift : entry};
+  }
+  return page.gfn + (static_cast<std::uint64_t>(index) << (9 * (page.level() - 1)));
+}
+
+}  // namespace kvmscope::kvm

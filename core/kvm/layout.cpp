@@ -1,0 +1,10 @@
+#include "core/kvm/layout.hpp"
+
+namespace kvmscope::kvm {
+
+std::vector<const FieldGroup*> Layout::groups() const {
+  return {&vm(),      &vcpu(),     &mmu(),         &root_info(), &page(),   &role(),   &memslots(),
+          &memslot(), &pte_list(), &page_struct(), &dentry(),    &xarray(), &xa_node()};
+}
+
+}  // namespace kvmscope::kvm

@@ -1,0 +1,46 @@
+// A crash dump that is open: its physical memory and what its headers say.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/memory/reader.hpp"
+
+namespace kvmscope {
+
+struct PhysRange {
+  PhysAddr start;
+  PhysAddr end;  // exclusive
+};
+
+class Dump {
+ public:
+  virtual ~Dump() = default;
+
+  // Physical memory. Errors say which kind of missing: left out of this dump,
+  // excluded, no such memory, truncated.
+  virtual const PhysReader& memory() const = 0;
+  // The text of the VMCOREINFO note, none when the dump has no such note.
+  virtual std::optional<std::string> vmcoreinfo() const = 0;
+  // "ELF", "kdump zlib", …
+  virtual std::string format() const = 0;
+  virtual std::vector<PhysRange> ranges() const = 0;
+  // Oddities worth showing in `info`: "the ELF header says i386", …
+  virtual std::vector<std::string> notes() const { return {}; }
+  virtual ReadCounts counts() const = 0;
+};
+
+// Recognises the file and opens it. Throws Error{unavailable}: no such file,
+// not a dump, truncated header, flattened (names `makedumpfile -R`), codec missing.
+std::unique_ptr<Dump> open_dump(const std::string& path);
+
+// The dump codecs that this build can read, for --version: "ELF", "kdump zlib lzo snappy zstd".
+std::vector<std::string> dump_codecs();
+
+// `base` with bytes planted over it. The file has lines `PHYSICAL-ADDRESS HEXBYTES`
+// (address 0x…, bytes in hex, blanks allowed, # comments). Throws Error{unavailable}.
+std::unique_ptr<Dump> overlay_dump(std::unique_ptr<Dump> base, const std::string& path);
+
+}  // namespace kvmscope

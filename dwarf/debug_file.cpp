@@ -1,0 +1,83 @@
+#include "dwarf/debug_file.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "dwarf/dwarf_types.hpp"
+#include "dwarf/elf_file.hpp"
+#include "dwarf/elf_symbols.hpp"
+
+namespace kvmscope {
+namespace {
+
+class NoTypes : public TypeSource {
+ public:
+  const Type* find(TypeKind, std::string_view) const override { return nullptr; }
+  std::vector<std::string> names(TypeKind, std::string_view, std::size_t) const override {
+    return {};
+  }
+};
+
+class ElfDebugFile : public DebugFile {
+ public:
+  explicit ElfDebugFile(const std::string& path) : elf_(path) {}
+
+  const std::string& path() const override { return elf_.path(); }
+  const std::string& build_id() const override { return elf_.build_id(); }
+  bool has_types() const override {
+    return elf_.section(".debug_info") || elf_.section(".zdebug_info");
+  }
+
+  const TypeSource& types() const override {
+    const dwarf::DwarfTypes* types = dwarf();
+    return types != nullptr ? static_cast<const TypeSource&>(*types) : none_;
+  }
+
+  const SymbolSource& symbols() const override {
+    if (!symbols_) {
+      // The kernel calls its modules by C names.
+      std::string module = elf_.is_relocatable() ? module_of_file(path()) : "";
+      std::replace(module.begin(), module.end(), '-', '_');
+      symbols_.emplace(elf_, std::move(module));
+    }
+    return *symbols_;
+  }
+
+  const Type* variable_type(std::string_view name) const override {
+    const dwarf::DwarfTypes* types = dwarf();
+    return types != nullptr ? types->variable(name) : nullptr;
+  }
+
+ private:
+  const dwarf::DwarfTypes* dwarf() const {
+    if (!types_ && has_types()) types_.emplace(elf_);
+    return types_ ? &*types_ : nullptr;
+  }
+
+  dwarf::ElfFile elf_;
+  NoTypes none_;
+  mutable std::optional<dwarf::DwarfTypes> types_;
+  mutable std::optional<dwarf::ElfSymbols> symbols_;
+};
+
+}  // namespace
+
+std::unique_ptr<DebugFile> open_debug_file(const std::string& path) {
+  return std::make_unique<ElfDebugFile>(path);
+}
+
+std::string module_of_file(const std::string& path) {
+  std::string name = std::filesystem::path(path).filename();
+  if (name == "vmlinux" || name.starts_with("vmlinux-") || name.starts_with("vmlinux."))
+    return "vmlinux";
+  const std::size_t end = name.find(".ko");
+  if (end == std::string::npos || end == 0) return {};
+  const std::string_view suffix = std::string_view(name).substr(end + 3);
+  if (!suffix.empty() && suffix.front() != '.') return {};
+  name.resize(end);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+}  // namespace kvmscope

@@ -1,0 +1,31 @@
+"""Counts checks and prints one line for each, with what went wrong under it."""
+
+import sys
+from dataclasses import dataclass
+
+SHOWN_DETAILS = 20
+
+
+@dataclass
+class Checks:
+    """What a test run has found so far."""
+
+    passed: int = 0
+    failed: int = 0
+
+    def check(self, name: str, problems: list[str], remark: str = "") -> bool:
+        """Passes without problems; the remark says what was looked at."""
+        print(f"{'FAIL' if problems else 'ok  '} {name}{': ' + remark if remark else ''}")
+        for problem in problems[:SHOWN_DETAILS]:
+            print(f"       {problem}")
+        if len(problems) > SHOWN_DETAILS:
+            print(f"       ... and {len(problems) - SHOWN_DETAILS} more")
+        sys.stdout.flush()
+        self.failed += bool(problems)
+        self.passed += not problems
+        return not problems
+
+    def status(self) -> int:
+        """Prints the sum; the exit status for it."""
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0

@@ -1,0 +1,57 @@
+"""Runs kvmscope, the product under test."""
+
+import json
+import signal
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one run printed and how it ended. `status` is None if it took too long, negative for a signal."""
+
+    status: int | None
+    output: str
+    errors: str
+
+    def how_it_ended(self) -> str:
+        if self.status is None:
+            return "it did not end in time"
+        if self.status < 0:
+            return f"it died of {signal.Signals(-self.status).name}"
+        return f"status {self.status}"
+
+
+def run(program: Path, arguments: list, seconds: float = SECONDS) -> Answer:
+    command = [str(program), *map(str, arguments)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                              timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return Answer(None, "", "")
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def records(program: Path, dump: Path, debug: Path, command: str) -> tuple[list[dict], list[str]]:
+    """A command's records, and what is wrong with the run."""
+    answer = run(program, ["-c", dump, "-s", debug, "-f", "json", *command.split()])
+    if answer.status != 0:
+        return [], [answer.how_it_ended(), *answer.errors.splitlines()]
+    try:
+        return json.loads(answer.output), []
+    except json.JSONDecodeError as error:
+        return [], [f"its output is no JSON: {error}"]
+
+
+@contextmanager
+def folder_of(*files: Path):
+    """A folder with nothing but links to these files."""
+    with tempfile.TemporaryDirectory(prefix="kvmscope-debug-") as folder:
+        for file in files:
+            (Path(folder) / file.name).symlink_to(file)
+        yield Path(folder)
