@@ -25,7 +25,7 @@ struct EntryItem {
 const std::vector<FieldOf<EntryItem>>& entry_fields();
 
 // "rwxu A- HM": permissions, accessed and dirty, host- and MMU-writable.
-std::string permission_text(const RecordView& record);  // "rwxu"
+std::string permission_text(const RecordView& record);    // "rwxu"
 std::string access_dirty_text(const RecordView& record);  // "A-"
 std::string writable_text(const RecordView& record);      // "HM"
 // "4K", "2M", "1G"

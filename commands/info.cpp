@@ -73,9 +73,9 @@ void report_debug_info(const DebugInfo& debug, Report& report) {
       continue;
     }
     const std::string& id = search.file->build_id();
-    report.add(module, fmt::format("{} (build-id {}){}", search.file->path(),
-                                   id.empty() ? "none" : id,
-                                   search.file->has_types() ? "" : ", without types"));
+    report.add(module,
+               fmt::format("{} (build-id {}){}", search.file->path(), id.empty() ? "none" : id,
+                           search.file->has_types() ? "" : ", without types"));
   }
   const Types::Found node = debug.types().find(TypeKind::structure, "xa_node");
   report.add("struct xa_node", fmt::format("from {}", node.origin));
@@ -99,10 +99,9 @@ void show_info(Session& session, const Arguments&, RowSink& rows) {
   report_target(kernel, session.target_path(), report);
   report_kernel(kernel, report);
   const bool has_types = debug.file("kvm") != nullptr || debug.file("vmlinux") != nullptr;
-  const bool complete =
-      has_types && !kernel.symbol_origin().empty() &&
-      rows.attempt([] { return std::string("modules are not known"); },
-                   [&] { report_modules(kernel, report); });
+  const bool complete = has_types && !kernel.symbol_origin().empty() &&
+                        rows.attempt([] { return std::string("modules are not known"); },
+                                     [&] { report_modules(kernel, report); });
   report_debug_info(debug, report);
   if (!has_types) report.add("missing", debug.how_to_get("kvm"));
   report.section("kvm");

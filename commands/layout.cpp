@@ -11,8 +11,7 @@ namespace kvmscope {
 namespace {
 
 std::string_view status(const Resolution& resolution) {
-  if (resolution.field.present())
-    return resolution.origin == "built-in" ? "built-in" : "found";
+  if (resolution.field.present()) return resolution.origin == "built-in" ? "built-in" : "found";
   return resolution.required ? "missing" : "absent";
 }
 
@@ -37,13 +36,9 @@ const std::vector<FieldOf<Resolution>>& fields() {
       {{"bit_size", K::count, "of a bit field"},
        [](R r) -> Value { return r.field.bit_size != 0 ? Value{r.field.bit_size} : Value{}; }},
       {{"type", K::text, "as the debug info declares it"},
-       [](R r) -> Value {
-         return r.field.present() ? Value{type_name(*r.field.type)} : Value{};
-       }},
+       [](R r) -> Value { return r.field.present() ? Value{type_name(*r.field.type)} : Value{}; }},
       {{"source", K::text, "kvm, vmlinux or built-in"},
-       [](R r) -> Value {
-         return r.origin.empty() ? Value{} : Value{std::string(r.origin)};
-       }},
+       [](R r) -> Value { return r.origin.empty() ? Value{} : Value{std::string(r.origin)}; }},
       {{"status", K::text, "found, built-in, absent (some kernels lack it) or missing"},
        [](R r) -> Value { return std::string(status(r)); }},
   };
@@ -62,8 +57,7 @@ void show_layout(Session& session, const Arguments& args, RowSink& rows) {
   const CgroupFields cgroup(types);
   const KernfsNodeFields kernfs(types);
   std::vector<const FieldGroup*> groups = layout.groups();
-  groups.insert(groups.end(),
-                {&module, &kallsyms, &task, &mm, &pid, &css_set, &cgroup, &kernfs});
+  groups.insert(groups.end(), {&module, &kallsyms, &task, &mm, &pid, &css_set, &cgroup, &kernfs});
   std::uint64_t found = 0, absent = 0, missing = 0;
   for (const FieldGroup* group : groups)
     for (const Resolution& resolution : group->resolutions()) {
@@ -85,9 +79,10 @@ Command layout() {
   return {
       .names = {"layout"},
       .summary = "show which spelling each kernel field resolved to",
-      .details = "Works on debug files alone (kvmscope -s kvm.ko layout), so that a new kernel can "
-                 "be checked\nwithout a dump. Ends with status 5 when a field is missing that "
-                 "every kernel should have.",
+      .details =
+          "Works on debug files alone (kvmscope -s kvm.ko layout), so that a new kernel can "
+          "be checked\nwithout a dump. Ends with status 5 when a field is missing that "
+          "every kernel should have.",
       .needs = Needs::debug_info,
       .options = {{"--missing", "", ArgumentKind::text, "only fields that were not found"}},
       .columns = columns_of(fields()),

@@ -50,15 +50,16 @@ void count_levels(Session& session, const Arguments& args, RowSink& rows) {
   });
   for (const NamedStart& root : roots) {
     session.progress(fmt::format("counting root {}", root.name));
-    rows.attempt([&] { return fmt::format("root {} is not counted", root.name); }, [&] {
-      const kvm::LevelCounts counts = counter.count(root.tree);
-      for (unsigned level = root.tree.level; level >= 1; --level) {
-        const bool empty = counts.tables[level] == 0 && counts.leaves[level] == 0;
-        // An empty root still has the row of its own level.
-        if (empty && level != root.tree.level) continue;
-        rows.add(make_record(fields(), Item{root, counts, level}));
-      }
-    });
+    rows.attempt([&] { return fmt::format("root {} is not counted", root.name); },
+                 [&] {
+                   const kvm::LevelCounts counts = counter.count(root.tree);
+                   for (unsigned level = root.tree.level; level >= 1; --level) {
+                     const bool empty = counts.tables[level] == 0 && counts.leaves[level] == 0;
+                     // An empty root still has the row of its own level.
+                     if (empty && level != root.tree.level) continue;
+                     rows.add(make_record(fields(), Item{root, counts, level}));
+                   }
+                 });
   }
 }
 
@@ -68,8 +69,9 @@ Command levels() {
   return {
       .names = {"levels"},
       .summary = "count the tables and leaves of each tree, level by level",
-      .details = "Counted by path: a shared table counts once per parent, as the hardware would see "
-                 "it.",
+      .details =
+          "Counted by path: a shared table counts once per parent, as the hardware would see "
+          "it.",
       .arguments = {root_argument(true)},
       .columns = columns_of(fields()),
       .view = {.table = {column("ROOT", "name"), column("ROOT SP", "root_sp"), column("L", "level"),

@@ -105,10 +105,7 @@ const std::vector<Column>& summary_columns() {
       {"pages", K::count, "pages that were counted (and fit the filters)"},
       {"used", K::count, "shadow pages, as KVM counts them"},
       {"max", K::count, "limit of shadow pages"},
-      {"levels",
-       K::records,
-       "pages by level",
-       {{"level", K::count, ""}, {"pages", K::count, ""}}},
+      {"levels", K::records, "pages by level", {{"level", K::count, ""}, {"pages", K::count, ""}}},
       {"unsync", K::count, "unsync pages"},
       {"invalid", K::count, "invalid pages"},
       {"obsolete", K::count, "obsolete pages"},
@@ -137,10 +134,10 @@ std::string summary_line(const RecordView& record) {
     levels += fmt::format("{} L{} {}", levels.empty() ? ":" : ",", level.text("level"),
                           level.text("pages"));
   }
-  std::string line = fmt::format(
-      "{} pages (used {}, max {}){}; unsync {}, invalid {}, obsolete {}", record.text("pages"),
-      record.text("used"), record.text("max"), levels, record.text("unsync"),
-      record.text("invalid"), record.text("obsolete"));
+  std::string line =
+      fmt::format("{} pages (used {}, max {}){}; unsync {}, invalid {}, obsolete {}",
+                  record.text("pages"), record.text("used"), record.text("max"), levels,
+                  record.text("unsync"), record.text("invalid"), record.text("obsolete"));
   if (record.number("unreadable") != 0)
     line += fmt::format(", unreadable {}", record.text("unreadable"));
   return line;
@@ -264,11 +261,15 @@ Command pages() {
                   {"--tdp", "", ArgumentKind::text, "the pages of the TDP MMU, too"},
                   {"--summary", "", ArgumentKind::text, "only the totals of each VM"}},
       .columns = columns_of(fields()),
-      .view = {.table = {column("SP", "sp"), column("L", "level"), column("GFN", "gfn"),
-                         number_column("Q", "quadrant"), column("ACC", "access"),
+      .view = {.table = {column("SP", "sp"),
+                         column("L", "level"),
+                         column("GFN", "gfn"),
+                         number_column("Q", "quadrant"),
+                         column("ACC", "access"),
                          {"FLAGS", Align::left, flag_words},
                          number_column("KIDS", "unsync_children"),
-                         number_column("ROOTS", "root_count"), number_column("PARENTS", "parents"),
+                         number_column("ROOTS", "root_count"),
+                         number_column("PARENTS", "parents"),
                          column("SPT", "spt")}},
       .modes = {{.option = "--summary",
                  .columns = summary_columns(),

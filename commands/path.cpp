@@ -91,8 +91,9 @@ Command path() {
   return {
       .names = {"path"},
       .summary = "walk one address from a root, step by step",
-      .details = "ADDRESS is of the tree's own domain: a guest virtual address for a root that "
-                 "shadows guest\npage tables, a guest physical one for a direct root.",
+      .details =
+          "ADDRESS is of the tree's own domain: a guest virtual address for a root that "
+          "shadows guest\npage tables, a guest physical one for a direct root.",
       .arguments = {root_argument(false),
                     {"ADDRESS", ArgumentKind::address, "a number, gpa:N or gfn:N"}},
       .columns = columns(),

@@ -49,9 +49,8 @@ const std::vector<FieldOf<Item>>& fields() {
        [](const Item& i) { return of_page(i, [](Page p) -> Value { return Hex(p.gfn); }); }},
       {{"root_count", K::count, "references to the root"},
        [](const Item& i) {
-         return of_page(i, [](Page p) -> Value {
-           return static_cast<std::uint64_t>(p.root_count);
-         });
+         return of_page(i,
+                        [](Page p) -> Value { return static_cast<std::uint64_t>(p.root_count); });
        }},
       {{"unsync_children", K::count, "entries with something unsync below"},
        [](const Item& i) { return of_page(i, [](Page p) -> Value { return p.unsync_children; }); }},
@@ -70,14 +69,13 @@ const std::vector<FieldOf<Item>>& fields() {
 
 std::string state(const RecordView& record) {
   if (!record.flag("valid"))
-    return record.is_null("last_pgd")
-               ? "absent"
-               : fmt::format("empty (last pgd {})", record.text("last_pgd"));
+    return record.is_null("last_pgd") ? "absent"
+                                      : fmt::format("empty (last pgd {})", record.text("last_pgd"));
   const std::string role = record.text("role_text");
   if (role.find(" invalid") != std::string::npos) return "invalid";
   if (record.is_null("sp"))
     return record.number("level") == 3 && record.text("slot") == "current" ? "PAE table"
-                                                                          : "no shadow page";
+                                                                           : "no shadow page";
   if (role.find(" direct") != std::string::npos) return "direct";
   const bool current = record.text("slot") == "current";
   return current && record.number("pgd") == record.number("cr3") ? "= cr3" : "";
@@ -88,7 +86,8 @@ void list_roots(Session& session, const Arguments& args, RowSink& rows) {
   for (const kvm::Vm& vm : selected_vms(kvm, args, rows))
     each_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
       const std::uint64_t cr3 = vcpu.fields.get(kvm.layout().vcpu().cr3);
-      for (const kvm::Root& root : kvm.roots(vcpu)) rows.add(make_record(fields(), Item{root, cr3}));
+      for (const kvm::Root& root : kvm.roots(vcpu))
+        rows.add(make_record(fields(), Item{root, cr3}));
       rows.attempt([] { return std::string("names may be wrong"); }, [&] { kvm.active_mmu(vcpu); });
     });
 }
@@ -99,12 +98,16 @@ Command roots() {
   return {
       .names = {"roots"},
       .summary = "list the root slots of each vCPU, valid or not",
-      .details = "A root is where a tree of shadow or TDP page tables starts. prev_roots keeps the "
-                 "last\nthree, the most recent first, so that a guest's switch back is cheap.",
+      .details =
+          "A root is where a tree of shadow or TDP page tables starts. prev_roots keeps the "
+          "last\nthree, the most recent first, so that a guest's switch back is cheap.",
       .arguments = {vm_argument()},
       .columns = columns_of(fields()),
-      .view = {.table = {column("ROOT", "name"), column("PGD", "pgd"), column("HPA", "hpa"),
-                         column("SP", "sp"), column("L", "level"),
+      .view = {.table = {column("ROOT", "name"),
+                         column("PGD", "pgd"),
+                         column("HPA", "hpa"),
+                         column("SP", "sp"),
+                         column("L", "level"),
                          number_column("REFS", "root_count"),
                          number_column("KIDS", "unsync_children"),
                          {"STATE", Align::left, state}}},

@@ -21,8 +21,8 @@ Value flag_words(const kvm::Memslot& slot) {
   Words words;
   for (unsigned bit = 0; bit < 32; ++bit) {
     if ((slot.flags >> bit & 1) == 0) continue;
-    const auto known = std::find_if(flags.begin(), flags.end(),
-                                    [&](const Flag& flag) { return flag.bit == bit; });
+    const auto known =
+        std::find_if(flags.begin(), flags.end(), [&](const Flag& flag) { return flag.bit == bit; });
     words.push_back(known != flags.end() ? std::string(known->word) : fmt::format("bit{}", bit));
   }
   return words;
@@ -51,9 +51,11 @@ const std::vector<FieldOf<kvm::Memslot>>& fields() {
 void list_slots(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   for (const kvm::Vm& vm : selected_vms(kvm, args, rows))
-    rows.attempt([&] { return fmt::format("memslots of VM {} are left out", vm.index); }, [&] {
-      for (const kvm::Memslot& slot : kvm.memslots(vm)) rows.add(make_record(fields(), slot));
-    });
+    rows.attempt([&] { return fmt::format("memslots of VM {} are left out", vm.index); },
+                 [&] {
+                   for (const kvm::Memslot& slot : kvm.memslots(vm))
+                     rows.add(make_record(fields(), slot));
+                 });
 }
 
 }  // namespace

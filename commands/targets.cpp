@@ -18,9 +18,9 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
 }
 
 bool looks_like_address(std::string_view text) {
-  return text.starts_with("0x") || (text.size() == 16 && text.find_first_not_of(
-                                                             "0123456789abcdefABCDEF") ==
-                                                             std::string_view::npos);
+  return text.starts_with("0x") ||
+         (text.size() == 16 &&
+          text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos);
 }
 
 kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_t count) {
@@ -102,10 +102,10 @@ kvm::Vm find_vm(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
     const std::optional<std::uint64_t> pid = whole_number(text.substr(4));
     if (!pid) throw_error(ErrorKind::usage, "'{}' is not pid:NUMBER", text);
     wanted = [&kvm, pid](const kvm::Vm& vm) {
-      const std::optional<Task> owner = if_readable([&] {
-                                          return kvm.tasks().owner(
-                                              vm.fields.pointer(kvm.layout().vm().mm));
-                                        }).value_or(std::nullopt);
+      const std::optional<Task> owner =
+          if_readable([&] {
+            return kvm.tasks().owner(vm.fields.pointer(kvm.layout().vm().mm));
+          }).value_or(std::nullopt);
       return owner && static_cast<std::uint64_t>(owner->tgid) == *pid;
     };
   } else if (looks_like_address(text)) {
@@ -166,7 +166,9 @@ std::vector<NamedStart> all_roots(const kvm::Kvm& kvm, RowSink& rows) {
     each_root(kvm, vm, rows, [&](const kvm::Root& root, const kvm::Vcpu&) {
       if (!root.valid || !seen.insert(root.hpa.value).second) return;
       rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
-                   [&] { roots.push_back({vm.index, root.name(), kvm::start_of(root)}); });
+                   [&] {
+                     roots.push_back({vm.index, root.name(), kvm::start_of(root)});
+                   });
     });
   return roots;
 }

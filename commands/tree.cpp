@@ -61,10 +61,13 @@ void show_tree(Session& session, const Arguments& args, RowSink& rows) {
     if (entry.lost != nullptr) record.notes.emplace_back(entry.lost->what());
     rows.add(std::move(record), last);
   };
-  rows.attempt([] { return std::string("the tree is incomplete"); }, [&] {
-    kvm::walk_tree(kvm, root.tree, limits_of(args),
-                   {.visit = show, .enter = [&] { rows.enter(); }, .leave = [&] { rows.leave(); }});
-  });
+  rows.attempt(
+      [] { return std::string("the tree is incomplete"); },
+      [&] {
+        kvm::walk_tree(
+            kvm, root.tree, limits_of(args),
+            {.visit = show, .enter = [&] { rows.enter(); }, .leave = [&] { rows.leave(); }});
+      });
 }
 
 }  // namespace
@@ -78,24 +81,23 @@ Command tree() {
   return {
       .names = {"tree"},
       .summary = "show every non-empty entry below a root",
-      .details = "Nested with -f tree and -f dot; the other formats are flat, depth says how deep. "
-                 "FLAGS are\npermissions, Accessed and Dirty, Host- and MMU-writable, by this "
-                 "kernel's own masks.",
+      .details =
+          "Nested with -f tree and -f dot; the other formats are flat, depth says how deep. "
+          "FLAGS are\npermissions, Accessed and Dirty, Host- and MMU-writable, by this "
+          "kernel's own masks.",
       .arguments = {root_argument(false)},
       .options = {{"--depth", "N", ArgumentKind::number, "only entries down to this depth"},
                   {"--level", "N", ArgumentKind::number, "only entries of this level"},
                   {"--range", "START-END", ArgumentKind::range,
                    "only entries that map some of these addresses (START+SIZE works, too)"},
-                  {"--max-entries", "N", ArgumentKind::number,
-                   "stop after so many (10 million)"}},
+                  {"--max-entries", "N", ArgumentKind::number, "stop after so many (10 million)"}},
       .columns = columns_of(entry_fields()),
       .view = {.table = columns,
                .tree = columns,
                .dot_label =
                    [](const RecordView& record) {
-                     return fmt::format("{} {}\n{}\n{}", place_text(record),
-                                        record.text("address"), flags_text(record),
-                                        target_text(record));
+                     return fmt::format("{} {}\n{}\n{}", place_text(record), record.text("address"),
+                                        flags_text(record), target_text(record));
                    }},
       .examples = {"tree 0.0 -f tree", "tree 0.0.prev0 --level 1", "tree 1.0 --depth 2 -f dot"},
       .run = show_tree,

@@ -94,10 +94,10 @@ std::string block(const RecordView& batch) {
   std::size_t width = 2;
   for (const Record& page : pages)
     width = std::max(width, RecordView(page_columns(), page).text("idx").size());
-  std::string text = fmt::format(
-      "Pages after mmu_unsync_walk of root {} ({}, gfn {}), batch {}: {} of {}\n",
-      batch.text("root_sp"), batch.text("name"), root.text("gfn"), batch.text("batch"),
-      pages.size(), kvm::UnsyncReplay::batch_size);
+  std::string text =
+      fmt::format("Pages after mmu_unsync_walk of root {} ({}, gfn {}), batch {}: {} of {}\n",
+                  batch.text("root_sp"), batch.text("name"), root.text("gfn"), batch.text("batch"),
+                  pages.size(), kvm::UnsyncReplay::batch_size);
   text += number_row("SP index:", batch, width,
                      [](const RecordView&, std::size_t i) { return fmt::format("{}", i); });
   text += number_row("SP level:", batch, width,
@@ -108,11 +108,13 @@ std::string block(const RecordView& batch) {
 }
 
 void replay_root(const kvm::Kvm& kvm, const NamedStart& root, RowSink& rows) {
-  rows.attempt([&] { return fmt::format("the replay of root {} ends here", root.name); }, [&] {
-    kvm::UnsyncReplay replay(kvm, *root.tree.page);
-    for (std::uint64_t number = 0; std::optional<kvm::UnsyncBatch> batch = replay.next(); ++number)
-      rows.add(batch_record(root, number, std::move(*batch)));
-  });
+  rows.attempt([&] { return fmt::format("the replay of root {} ends here", root.name); },
+               [&] {
+                 kvm::UnsyncReplay replay(kvm, *root.tree.page);
+                 for (std::uint64_t number = 0;
+                      std::optional<kvm::UnsyncBatch> batch = replay.next(); ++number)
+                   rows.add(batch_record(root, number, std::move(*batch)));
+               });
 }
 
 void replay(Session& session, const Arguments& args, RowSink& rows) {

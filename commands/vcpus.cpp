@@ -19,12 +19,11 @@ struct Item {
 };
 
 // include/linux/kvm_host.h, the values of vcpu->mode.
-constexpr std::array<std::string_view, 4> modes = {"OUTSIDE_GUEST_MODE", "IN_GUEST_MODE",
-                                                   "EXITING_GUEST_MODE",
-                                                   "READING_SHADOW_PAGE_TABLES"};
+constexpr std::array<std::string_view, 4> modes = {
+    "OUTSIDE_GUEST_MODE", "IN_GUEST_MODE", "EXITING_GUEST_MODE", "READING_SHADOW_PAGE_TABLES"};
 // KVM_MP_STATE_*, include/uapi/linux/kvm.h.
 constexpr std::array<std::string_view, 11> mp_states = {
-    "runnable",   "uninitialized", "init_received", "halted",         "sipi_received", "stopped",
+    "runnable",   "uninitialized", "init_received", "halted",        "sipi_received", "stopped",
     "check_stop", "operating",     "load",          "ap_reset_hold", "suspended"};
 
 struct Request {
@@ -78,8 +77,7 @@ Value request_words(const Item& item) {
     if ((pending >> bit & 1) == 0) continue;
     const auto known = std::find_if(requests.begin(), requests.end(),
                                     [&](const Request& request) { return request.bit == bit; });
-    words.push_back(known != requests.end() ? std::string(known->word)
-                                            : fmt::format("bit{}", bit));
+    words.push_back(known != requests.end() ? std::string(known->word) : fmt::format("bit{}", bit));
   }
   return words;
 }
@@ -96,8 +94,7 @@ std::string paging(const Item& item) {
 // (asm/kvm_host.h) numbers the bits; a register that it does not name is never cached late.
 Value stale_words(const Item& item) {
   const std::uint64_t available = item.get(item.layout().regs_avail);
-  const Type* numbers =
-      item.kvm.kernel().types().find(TypeKind::enumeration, "kvm_reg").type;
+  const Type* numbers = item.kvm.kernel().types().find(TypeKind::enumeration, "kvm_reg").type;
   struct Register {
     std::string_view enumerator, word;
   };
@@ -160,9 +157,12 @@ const std::vector<FieldOf<Item>>& fields() {
       {{"mmu", K::text, "which mmu builds the page tables: root_mmu or guest_mmu"}, active_mmu},
       {{"paging", K::text, "of the guest: none, 32-bit, pae, 4-level, 5-level"},
        [](const Item& i) -> Value { return paging(i); }},
-      {{"cr0", K::hex, "as cached"}, [](const Item& i) -> Value { return Hex(i.get(i.layout().cr0)); }},
-      {{"cr3", K::hex, "as cached"}, [](const Item& i) -> Value { return Hex(i.get(i.layout().cr3)); }},
-      {{"cr4", K::hex, "as cached"}, [](const Item& i) -> Value { return Hex(i.get(i.layout().cr4)); }},
+      {{"cr0", K::hex, "as cached"},
+       [](const Item& i) -> Value { return Hex(i.get(i.layout().cr0)); }},
+      {{"cr3", K::hex, "as cached"},
+       [](const Item& i) -> Value { return Hex(i.get(i.layout().cr3)); }},
+      {{"cr4", K::hex, "as cached"},
+       [](const Item& i) -> Value { return Hex(i.get(i.layout().cr4)); }},
       {{"efer", K::hex, "as cached"},
        [](const Item& i) -> Value { return Hex(i.get(i.layout().efer)); }},
       {{"stale", K::words, "cached registers that may be old"}, stale_words},
@@ -186,17 +186,11 @@ Command vcpus() {
       .summary = "list the vCPUs of each VM",
       .arguments = {vm_argument()},
       .columns = columns_of(fields()),
-      .view = {.table = {number_column("VM", "vm"),
-                         number_column("VCPU", "vcpu"),
-                         column("KVM_VCPU", "kvm_vcpu"),
-                         number_column("TID", "tid"),
-                         number_column("CPU", "cpu"),
-                         column("ST", "state"),
-                         column("MP_STATE", "mp_state"),
-                         column("PAGING", "paging"),
-                         column("MMU", "mmu"),
-                         column("CR3", "cr3"),
-                         column("REQUESTS", "requests"),
+      .view = {.table = {number_column("VM", "vm"), number_column("VCPU", "vcpu"),
+                         column("KVM_VCPU", "kvm_vcpu"), number_column("TID", "tid"),
+                         number_column("CPU", "cpu"), column("ST", "state"),
+                         column("MP_STATE", "mp_state"), column("PAGING", "paging"),
+                         column("MMU", "mmu"), column("CR3", "cr3"), column("REQUESTS", "requests"),
                          column("STALE", "stale")}},
       .examples = {"vcpus", "vcpus 2", "vcpus -o vm,vcpu,cr0,cr3,cr4,efer"},
       .run = list_vcpus,

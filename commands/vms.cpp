@@ -37,7 +37,9 @@ Value active_pages(const Item& item) {
   return count;
 }
 
-Value slots(const Item& item) { return std::uint64_t{item.kvm.memslots(item.vm).size()}; }
+Value slots(const Item& item) {
+  return std::uint64_t{item.kvm.memslots(item.vm).size()};
+}
 
 const std::vector<FieldOf<Item>>& fields() {
   using K = ColumnKind;
@@ -101,15 +103,10 @@ Command vms() {
       .names = {"vms"},
       .summary = "list the VMs on the host",
       .columns = columns_of(fields()),
-      .view = {.table = {number_column("VM", "vm"),
-                         column("ID", "id"),
-                         column("KVM", "kvm"),
-                         number_column("PID", "pid"),
-                         column("COMM", "comm"),
-                         number_column("VCPUS", "vcpus"),
-                         number_column("SLOTS", "slots"),
-                         column("MMU", "mmu_mode"),
-                         number_column("PAGES", "active_pages"),
+      .view = {.table = {number_column("VM", "vm"), column("ID", "id"), column("KVM", "kvm"),
+                         number_column("PID", "pid"), column("COMM", "comm"),
+                         number_column("VCPUS", "vcpus"), number_column("SLOTS", "slots"),
+                         column("MMU", "mmu_mode"), number_column("PAGES", "active_pages"),
                          number_column("MAX", "mmu_pages_max"),
                          number_column("TDP ROOTS", "tdp_roots"),
                          number_column("SEQ", "invalidate_seq")}},

@@ -40,7 +40,7 @@ ONLY_IN = {
     r"<(elfutils/|dwarf\.h|libelf\.h|gelf\.h)": "dwarf/",
     r"<libkdumpfile/": "core/memory/kdump.cpp",
     r"<readline/": "commands/shell/readline",
-    r"<CLI/": "commands/main.cpp",
+    r"<CLI/": "commands/shell/program_options.cpp",
 }
 
 

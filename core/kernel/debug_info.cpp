@@ -22,7 +22,9 @@ class BuiltinTypes : public TypeSource {
     node_ = {.kind = TypeKind::structure,
              .name = "xa_node",
              .size = 576,
-             .members = {{"shift", byte_, 0}, {"offset", byte_, 8}, {"count", byte_, 16},
+             .members = {{"shift", byte_, 0},
+                         {"offset", byte_, 8},
+                         {"count", byte_, 16},
                          {"slots", slots_, 40 * 8}}};
   }
   const Type* find(TypeKind kind, std::string_view name) const override {

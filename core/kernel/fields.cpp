@@ -79,8 +79,7 @@ FieldGroup::FieldGroup(const Types& types, std::string_view structure)
     : types_(types), structure_(structure) {
   const bool is_union = structure.starts_with("union ");
   const std::string_view tag = structure.substr(structure.find(' ') + 1);
-  const Types::Found found =
-      types.find(is_union ? TypeKind::union_type : TypeKind::structure, tag);
+  const Types::Found found = types.find(is_union ? TypeKind::union_type : TypeKind::structure, tag);
   type_ = found.type;
   origin_ = found.origin;
   size_ = type_ != nullptr ? type_->size : 0;

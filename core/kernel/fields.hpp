@@ -24,8 +24,8 @@ struct Field {
   std::string_view structure = {};  // "struct kvm_mmu_page"
   std::string_view spelling = {};   // the one that this kernel has; empty: none of them
   const Type* type = nullptr;
-  std::uint64_t offset = 0;    // bytes from the start of the structure
-  std::uint64_t size = 0;      // bytes
+  std::uint64_t offset = 0;      // bytes from the start of the structure
+  std::uint64_t size = 0;        // bytes
   std::uint64_t bit_offset = 0;  // inside the bytes at `offset`, for a bit field
   std::uint64_t bit_size = 0;    // 0: not a bit field
 
@@ -69,7 +69,9 @@ class FieldGroup {
 
  protected:
   FieldGroup(const Types& types, std::string_view structure);
-  Field field(std::initializer_list<std::string_view> spellings) { return resolve(spellings, true); }
+  Field field(std::initializer_list<std::string_view> spellings) {
+    return resolve(spellings, true);
+  }
   // A field that some kernels or configurations lack.
   Field optional(std::initializer_list<std::string_view> spellings) {
     return resolve(spellings, false);

@@ -71,17 +71,19 @@ bool Kallsyms::available(const VmCoreInfo& info) {
 Kallsyms::Kallsyms(const VmCoreInfo& info, const VirtReader& memory,
                    std::vector<std::string> wanted)
     : info_(info), wanted_(std::move(wanted)) {
-  with_context([] { return "reading kallsyms"; }, [&] {
-    const auto count = memory.value<std::uint32_t>({place(info, "kallsyms_num_syms")});
-    if (count == 0 || count > most_symbols)
-      throw_error(ErrorKind::corrupt, "kallsyms_num_syms is {}", count);
-    tokens_ = read_tokens(info, memory);
-    names_ = read_names(memory, {place(info, "kallsyms_names")}, count);
-    offsets_.resize(count);
-    memory.read({place(info, "kallsyms_offsets")}, std::as_writable_bytes(std::span(offsets_)));
-    base_ = memory.u64({place(info, "kallsyms_relative_base")});
-    first_pass();
-  });
+  with_context([] { return "reading kallsyms"; },
+               [&] {
+                 const auto count = memory.value<std::uint32_t>({place(info, "kallsyms_num_syms")});
+                 if (count == 0 || count > most_symbols)
+                   throw_error(ErrorKind::corrupt, "kallsyms_num_syms is {}", count);
+                 tokens_ = read_tokens(info, memory);
+                 names_ = read_names(memory, {place(info, "kallsyms_names")}, count);
+                 offsets_.resize(count);
+                 memory.read({place(info, "kallsyms_offsets")},
+                             std::as_writable_bytes(std::span(offsets_)));
+                 base_ = memory.u64({place(info, "kallsyms_relative_base")});
+                 first_pass();
+               });
 }
 
 void Kallsyms::each(const std::function<bool(const Entry&)>& visit) const {

@@ -45,7 +45,7 @@ class Kallsyms : public SymbolSource {
 
   const VmCoreInfo& info_;
   std::vector<std::string> wanted_;
-  std::vector<std::byte> names_;   // kallsyms_names
+  std::vector<std::byte> names_;  // kallsyms_names
   std::vector<std::int32_t> offsets_;
   std::vector<std::string> tokens_;
   std::uint64_t base_ = 0;

@@ -19,9 +19,8 @@ constexpr std::uint64_t direct_map_size_level4 = 1ULL << 46;
 constexpr std::uint64_t direct_map_size_level5 = 1ULL << 55;
 
 // What start-up and most commands ask kallsyms for, found in one pass.
-const std::vector<std::string> wanted_symbols = {"modules",          "page_offset_base",
-                                                 "vmemmap_base",     "physical_mask",
-                                                 "empty_zero_page",  "vm_list"};
+const std::vector<std::string> wanted_symbols = {
+    "modules", "page_offset_base", "vmemmap_base", "physical_mask", "empty_zero_page", "vm_list"};
 
 std::string note_of(const Dump& dump) {
   std::optional<std::string> note = dump.vmcoreinfo();
@@ -53,7 +52,9 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
 
 Kernel::~Kernel() = default;
 
-const Types& Kernel::types() const { return debug_info_.types(); }
+const Types& Kernel::types() const {
+  return debug_info_.types();
+}
 
 // kvm's own is not known before its debug file is read, since that file says what a
 // struct module is: modules() checks it afterwards.
@@ -249,8 +250,7 @@ std::optional<PhysAddr> Kernel::direct_phys(VirtAddr address) const {
 }
 
 VirtAddr Kernel::page_struct(Pfn frame, std::uint64_t struct_size) const {
-  if (!vmemmap_base_)
-    vmemmap_base_ = base_variable("vmemmap_base", vmemmap_level4, vmemmap_level5);
+  if (!vmemmap_base_) vmemmap_base_ = base_variable("vmemmap_base", vmemmap_level4, vmemmap_level5);
   return {*vmemmap_base_ + frame.value * struct_size};
 }
 

@@ -104,24 +104,26 @@ std::string module_build_id(const VirtReader& memory, const Module& module) {
 
 ModuleSymbols::ModuleSymbols(const ModKallsymsFields& fields, const VirtReader& memory,
                              const Module& module) {
-  with_context([&] { return fmt::format("reading the symbols of {}", module.name); }, [&] {
-    const StructCopy table(fields, memory, module.kallsyms);
-    const std::uint64_t count = table.get(fields.num_symtab);
-    if (count > most_symbols)
-      throw_error(ErrorKind::corrupt, "module {} claims {} symbols", module.name, count);
-    std::vector<Elf64_Sym> entries(count);
-    memory.read(table.pointer(fields.symtab), std::as_writable_bytes(std::span(entries)));
-    std::uint32_t last_name = 0;
-    for (const Elf64_Sym& entry : entries) last_name = std::max(last_name, entry.st_name);
-    const std::vector<char> names =
-        read_strings(memory, table.pointer(fields.strtab), last_name);
-    for (const Elf64_Sym& entry : entries) {
-      std::string name(names.data() + entry.st_name);
-      if (name.empty()) continue;
-      Symbol symbol{name, entry.st_value, entry.st_size, symbol_type(entry), module.name};
-      symbols_.insert_or_assign(std::move(name), std::move(symbol));
-    }
-  });
+  with_context(
+      [&] { return fmt::format("reading the symbols of {}", module.name); },
+      [&] {
+        const StructCopy table(fields, memory, module.kallsyms);
+        const std::uint64_t count = table.get(fields.num_symtab);
+        if (count > most_symbols)
+          throw_error(ErrorKind::corrupt, "module {} claims {} symbols", module.name, count);
+        std::vector<Elf64_Sym> entries(count);
+        memory.read(table.pointer(fields.symtab), std::as_writable_bytes(std::span(entries)));
+        std::uint32_t last_name = 0;
+        for (const Elf64_Sym& entry : entries) last_name = std::max(last_name, entry.st_name);
+        const std::vector<char> names =
+            read_strings(memory, table.pointer(fields.strtab), last_name);
+        for (const Elf64_Sym& entry : entries) {
+          std::string name(names.data() + entry.st_name);
+          if (name.empty()) continue;
+          Symbol symbol{name, entry.st_value, entry.st_size, symbol_type(entry), module.name};
+          symbols_.insert_or_assign(std::move(name), std::move(symbol));
+        }
+      });
 }
 
 std::optional<Symbol> ModuleSymbols::find(std::string_view name) const {
@@ -141,7 +143,8 @@ std::optional<Symbol> ModuleSymbols::nearest(std::uint64_t address) const {
 
 std::vector<std::string> ModuleSymbols::names(std::string_view prefix, std::size_t limit) const {
   std::vector<std::string> result;
-  for (auto at = symbols_.lower_bound(prefix); at != symbols_.end() && result.size() < limit; ++at) {
+  for (auto at = symbols_.lower_bound(prefix); at != symbols_.end() && result.size() < limit;
+       ++at) {
     if (!at->first.starts_with(prefix)) break;
     result.push_back(at->first);
   }

@@ -60,12 +60,14 @@ const PidFields& Tasks::pid_fields() const {
 }
 
 Task Tasks::task(VirtAddr address) const {
-  return with_context([&] { return fmt::format("reading task {:#x}", address.value); }, [&] {
-    const StructCopy copy(fields(), memory_, address);
-    return Task{address, copy.get_signed(fields().pid), copy.get_signed(fields().tgid),
-                text_of(copy.bytes(fields().comm)),
-                state_letter(copy.get(fields().state) | copy.get(fields().exit_state))};
-  });
+  return with_context([&] { return fmt::format("reading task {:#x}", address.value); },
+                      [&] {
+                        const StructCopy copy(fields(), memory_, address);
+                        return Task{
+                            address, copy.get_signed(fields().pid), copy.get_signed(fields().tgid),
+                            text_of(copy.bytes(fields().comm)),
+                            state_letter(copy.get(fields().state) | copy.get(fields().exit_state))};
+                      });
 }
 
 std::optional<Task> Tasks::owner(VirtAddr mm) const {

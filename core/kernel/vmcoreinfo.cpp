@@ -48,9 +48,13 @@ std::optional<std::int64_t> VmCoreInfo::number(std::string_view name) const {
   return parse<std::int64_t>(text(fmt::format("NUMBER({})", name)), 10);
 }
 
-std::string VmCoreInfo::release() const { return text("OSRELEASE").value_or(""); }
+std::string VmCoreInfo::release() const {
+  return text("OSRELEASE").value_or("");
+}
 
-std::string VmCoreInfo::build_id() const { return text("BUILD-ID").value_or(""); }
+std::string VmCoreInfo::build_id() const {
+  return text("BUILD-ID").value_or("");
+}
 
 std::uint64_t VmCoreInfo::kernel_offset() const {
   return parse<std::uint64_t>(text("KERNELOFFSET"), 16).value_or(0);

@@ -23,8 +23,8 @@ class VmCoreInfo {
   // NUMBER(name): signed decimal, also for masks and addresses.
   std::optional<std::int64_t> number(std::string_view name) const;
 
-  std::string release() const;   // OSRELEASE; empty when absent
-  std::string build_id() const;  // BUILD-ID of vmlinux, hex; empty before 5.9
+  std::string release() const;          // OSRELEASE; empty when absent
+  std::string build_id() const;         // BUILD-ID of vmlinux, hex; empty before 5.9
   std::uint64_t kernel_offset() const;  // the KASLR slide, bytes
   std::uint64_t sme_mask() const;       // the AMD memory encryption bit; 0 without
   unsigned paging_levels() const;       // 4 or 5

@@ -70,18 +70,21 @@ std::uint64_t Kvm::empty_spte() const {
 
 Vm Kvm::vm_at(VirtAddr address, unsigned index) const {
   return with_context([&] { return fmt::format("reading the VM at {:#x}", address.value); },
-                      [&] { return Vm{index, address, {layout_.vm(), memory(), address}}; });
+                      [&] {
+                        return Vm{index, address, {layout_.vm(), memory(), address}};
+                      });
 }
 
 void Kvm::each_vm_address(const std::function<void(VirtAddr)>& visit) const {
   const std::optional<Symbol> head = variable("vm_list");
   if (!head) throw Error(ErrorKind::corrupt, "kvm has no variable vm_list");
   require(layout_.vm().vm_list);
-  with_context([] { return "walking vm_list"; }, [&] {
-    walk_list(
-        memory(), {head->address},
-        [&](VirtAddr node) { visit(node - layout_.vm().vm_list.offset); }, most_vms);
-  });
+  with_context([] { return "walking vm_list"; },
+               [&] {
+                 walk_list(
+                     memory(), {head->address},
+                     [&](VirtAddr node) { visit(node - layout_.vm().vm_list.offset); }, most_vms);
+               });
 }
 
 std::optional<std::string> Kvm::id(const Vm& vm) const {
@@ -101,15 +104,18 @@ std::uint64_t Kvm::vcpu_count(const Vm& vm) const {
 }
 
 Vcpu Kvm::vcpu_at(const Vm& vm, std::uint64_t idx) const {
-  return with_context([&] { return fmt::format("reading vCPU {} of VM {}", idx, vm.index); }, [&] {
-    const VirtAddr place = vm.fields.address_of(layout_.vm().vcpus);
-    const bool is_xarray = is_aggregate(*layout_.vm().vcpus.type);
-    const VirtAddr address{is_xarray ? xarray_load(memory(), vcpu_array_layout(vm), place, idx)
-                                           .value_or(0)
-                                     : memory().u64(place + 8 * idx)};
-    if (address.value == 0) throw Error(ErrorKind::corrupt, "it is online, but its slot is empty");
-    return Vcpu{vm.index, idx, address, {layout_.vcpu(), memory(), address}};
-  });
+  return with_context(
+      [&] { return fmt::format("reading vCPU {} of VM {}", idx, vm.index); },
+      [&] {
+        const VirtAddr place = vm.fields.address_of(layout_.vm().vcpus);
+        const bool is_xarray = is_aggregate(*layout_.vm().vcpus.type);
+        const VirtAddr address{
+            is_xarray ? xarray_load(memory(), vcpu_array_layout(vm), place, idx).value_or(0)
+                      : memory().u64(place + 8 * idx)};
+        if (address.value == 0)
+          throw Error(ErrorKind::corrupt, "it is online, but its slot is empty");
+        return Vcpu{vm.index, idx, address, {layout_.vcpu(), memory(), address}};
+      });
 }
 
 XArrayLayout Kvm::vcpu_array_layout(const Vm& vm) const {
@@ -124,10 +130,11 @@ XArrayLayout Kvm::vcpu_array_layout(const Vm& vm) const {
 }
 
 ShadowPage Kvm::shadow_page(VirtAddr address) const {
-  return with_context([&] { return fmt::format("reading shadow page {:#x}", address.value); }, [&] {
-    return decode_page(layout_.page(), layout_.role(),
-                       StructCopy(layout_.page(), memory(), address));
-  });
+  return with_context([&] { return fmt::format("reading shadow page {:#x}", address.value); },
+                      [&] {
+                        return decode_page(layout_.page(), layout_.role(),
+                                           StructCopy(layout_.page(), memory(), address));
+                      });
 }
 
 std::optional<ShadowPage> Kvm::page_of_table(PhysAddr table) const {
@@ -144,11 +151,12 @@ std::optional<ShadowPage> Kvm::page_of_table(PhysAddr table) const {
 void Kvm::each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const {
   const std::uint64_t link = layout_.page().link.offset;
   require(layout_.page().link);
-  with_context([&] { return fmt::format("walking active_mmu_pages of VM {}", vm.index); }, [&] {
-    walk_list(
-        memory(), vm.fields.address_of(layout_.vm().active_pages),
-        [&](VirtAddr node) { visit(node - link); }, most_pages);
-  });
+  with_context([&] { return fmt::format("walking active_mmu_pages of VM {}", vm.index); },
+               [&] {
+                 walk_list(
+                     memory(), vm.fields.address_of(layout_.vm().active_pages),
+                     [&](VirtAddr node) { visit(node - link); }, most_pages);
+               });
 }
 
 bool Kvm::uses_tdp_mmu(const Vm& vm) const {
@@ -161,11 +169,13 @@ std::vector<VirtAddr> Kvm::tdp_roots(const Vm& vm) const {
   std::vector<VirtAddr> roots;
   // While the TDP MMU is off the list head is not even initialised.
   if (!layout_.vm().tdp_mmu_roots.present() || !uses_tdp_mmu(vm)) return roots;
-  with_context([&] { return fmt::format("walking tdp_mmu_roots of VM {}", vm.index); }, [&] {
-    walk_list(
-        memory(), vm.fields.address_of(layout_.vm().tdp_mmu_roots),
-        [&](VirtAddr node) { roots.push_back(node - layout_.page().link.offset); }, most_pages);
-  });
+  with_context([&] { return fmt::format("walking tdp_mmu_roots of VM {}", vm.index); },
+               [&] {
+                 walk_list(
+                     memory(), vm.fields.address_of(layout_.vm().tdp_mmu_roots),
+                     [&](VirtAddr node) { roots.push_back(node - layout_.page().link.offset); },
+                     most_pages);
+               });
   return roots;
 }
 

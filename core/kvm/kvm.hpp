@@ -97,7 +97,8 @@ class Kvm {
  private:
   void add_roots(const Vcpu& vcpu, MmuKind kind, VirtAddr mmu, bool active,
                  std::vector<Root>& roots) const;
-  void fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word, const StructCopy& mmu) const;
+  void fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
+                 const StructCopy& mmu) const;
   void add_pae_entries(const Root& root, std::vector<Root>& roots) const;
   std::uint64_t empty_spte() const;
   XArrayLayout vcpu_array_layout(const Vm& vm) const;

@@ -25,8 +25,7 @@ struct VmFields : FieldGroup {
   Field userspace_pid = field({"userspace_pid"});
   Field debugfs_dentry = optional({"debugfs_dentry"});
   Field used_pages = field({
-      "stat.mmu_shadow_pages",
-      "stat.generic.mmu_shadow_pages",
+      "stat.mmu_shadow_pages", "stat.generic.mmu_shadow_pages",
       "arch.n_used_mmu_pages",  // until v6.19
   });
   Field max_pages = field({"arch.n_max_mmu_pages"});

@@ -7,9 +7,9 @@
 namespace kvmscope::kvm {
 namespace {
 
-constexpr std::uint64_t most_slots = 65'536;     // KVM_MEM_SLOTS_NUM is at most SHRT_MAX
-constexpr std::uint64_t rb_node_size = 24;       // struct rb_node
-constexpr std::uint64_t rb_node_in_root = 0;     // rb_root.rb_node
+constexpr std::uint64_t most_slots = 65'536;  // KVM_MEM_SLOTS_NUM is at most SHRT_MAX
+constexpr std::uint64_t rb_node_size = 24;    // struct rb_node
+constexpr std::uint64_t rb_node_in_root = 0;  // rb_root.rb_node
 
 }  // namespace
 
@@ -33,21 +33,24 @@ std::vector<Memslot> Kvm::memslots(const Vm& vm) const {
     const VirtAddr set{vm.fields.get(layout_.vm().memslots, as_id)};
     if (set.value == 0) continue;
     const StructCopy copy(set_fields, memory(), set);
-    with_context([&] { return fmt::format("reading memslots of VM {}", vm.index); }, [&] {
-      if (set_fields.gfn_tree.present()) {
-        // Each slot is in up to two sets; node_idx says which of its nodes is this one's.
-        const std::uint64_t node =
-            fields.gfn_node.offset + rb_node_size * copy.get(set_fields.node_idx);
-        walk_rbtree(
-            memory(), copy.address_of(set_fields.gfn_tree) + rb_node_in_root,
-            [&](VirtAddr at) { add(at - node); }, most_slots);
-        return;
-      }
-      const std::uint64_t used = copy.get(set_fields.used_slots);
-      if (used > most_slots) throw_error(ErrorKind::corrupt, "{} memslots in use", used);
-      const VirtAddr first = copy.address_of(set_fields.memslots);
-      for (std::uint64_t i = 0; i < used; ++i) add(first + i * fields.size());
-    });
+    with_context([&] { return fmt::format("reading memslots of VM {}", vm.index); },
+                 [&] {
+                   if (set_fields.gfn_tree.present()) {
+                     // Each slot is in up to two sets; node_idx says which of its nodes is this
+                     // one's.
+                     const std::uint64_t node =
+                         fields.gfn_node.offset + rb_node_size * copy.get(set_fields.node_idx);
+                     walk_rbtree(
+                         memory(), copy.address_of(set_fields.gfn_tree) + rb_node_in_root,
+                         [&](VirtAddr at) { add(at - node); }, most_slots);
+                     return;
+                   }
+                   const std::uint64_t used = copy.get(set_fields.used_slots);
+                   if (used > most_slots)
+                     throw_error(ErrorKind::corrupt, "{} memslots in use", used);
+                   const VirtAddr first = copy.address_of(set_fields.memslots);
+                   for (std::uint64_t i = 0; i < used; ++i) add(first + i * fields.size());
+                 });
   }
   return slots;
 }

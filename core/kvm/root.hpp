@@ -20,7 +20,7 @@ struct Root {
   unsigned vm = 0;
   std::uint64_t vcpu = 0;  // vcpu_id
   MmuKind mmu = MmuKind::root_mmu;
-  bool is_active_mmu = true;  // arch.mmu points to its mmu
+  bool is_active_mmu = true;     // arch.mmu points to its mmu
   std::optional<unsigned> prev;  // prev_roots[…]; none: the current root
   std::optional<unsigned> pae;   // an entry of its PAE table
 

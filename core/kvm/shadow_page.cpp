@@ -7,7 +7,9 @@ namespace {
 
 constexpr unsigned deepest_level = 5;  // PT64_ROOT_MAX_LEVEL
 
-bool flag(const StructCopy& copy, const Field& field) { return copy.find(field).value_or(0) != 0; }
+bool flag(const StructCopy& copy, const Field& field) {
+  return copy.find(field).value_or(0) != 0;
+}
 
 std::uint64_t bits_of(const Field& field, std::uint32_t word) {
   if (!field.present()) return 0;
@@ -56,8 +58,8 @@ ShadowPage decode_page(const PageFields& fields, const RoleFields& role, const S
   page.address = copy.address();
   page.role = decode_role(role, static_cast<std::uint32_t>(copy.get(fields.role)));
   if (page.level() < 1 || page.level() > deepest_level)
-    throw_error(ErrorKind::corrupt, "the shadow page at {:#x} claims level {}",
-                page.address.value, page.level());
+    throw_error(ErrorKind::corrupt, "the shadow page at {:#x} claims level {}", page.address.value,
+                page.level());
   page.gfn = {copy.get(fields.gfn)};
   page.spt = copy.pointer(fields.spt);
   page.tdp_mmu = flag(copy, fields.tdp_mmu_page);
@@ -78,8 +80,8 @@ ShadowPage decode_page(const PageFields& fields, const RoleFields& role, const S
     throw_error(ErrorKind::corrupt, "unsync_child_bitmap has {} bytes", bitmap.size());
   page.unsync_child_bitmap = load<decltype(page.unsync_child_bitmap)>(bitmap);
   page.gfn_table_has_access = fields.shadowed_translation.present();
-  page.gfn_table = {copy.find(fields.shadowed_translation)
-                        .value_or(copy.find(fields.gfns).value_or(0))};
+  page.gfn_table = {
+      copy.find(fields.shadowed_translation).value_or(copy.find(fields.gfns).value_or(0))};
   return page;
 }
 

@@ -37,7 +37,7 @@ struct ShadowPage {
   VirtAddr address;  // struct kvm_mmu_page
   Role role;
   Gfn gfn;
-  VirtAddr spt;         // the table, in the direct map
+  VirtAddr spt;  // the table, in the direct map
   bool tdp_mmu = false;
   bool unsync = false;
   bool nx_huge_disallowed = false;
@@ -48,7 +48,7 @@ struct ShadowPage {
   // Shadow pages only: the words are shared with other things in TDP MMU pages.
   std::uint64_t unsync_children = 0;
   std::array<std::uint64_t, 8> unsync_child_bitmap{};
-  VirtAddr gfn_table;                  // shadowed_translation or gfns; 0: none
+  VirtAddr gfn_table;                 // shadowed_translation or gfns; 0: none
   bool gfn_table_has_access = false;  // entries are gfn << 12 | access
 
   unsigned level() const { return role.level; }

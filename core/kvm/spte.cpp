@@ -10,13 +10,13 @@
 namespace kvmscope::kvm {
 namespace {
 
-constexpr std::uint64_t spte_mmu_present = 1ULL << 11;      // SPTE_MMU_PRESENT_MASK, since v5.13
-constexpr std::uint64_t mmio_type = bit_range(52, 53);      // SPTE_SPECIAL_MASK, v5.4 to v5.12
-constexpr std::uint64_t ad_type_old = bit_range(52, 53);    // SPTE_TDP_AD_MASK, until v7
-constexpr std::uint64_t ad_type_new = bit_range(60, 61);    // with shadow_xs_mask
-constexpr std::uint64_t ad_track_bit = 1ULL << 62;          // shadow_acc_track_value, v4.19
-constexpr std::uint64_t host_writable_fixed = 1ULL << 10;   // SPTE_HOST_WRITEABLE, until v5.12
-constexpr std::uint64_t mmu_writable_fixed = 1ULL << 11;    // SPTE_MMU_WRITEABLE, until v5.12
+constexpr std::uint64_t spte_mmu_present = 1ULL << 11;     // SPTE_MMU_PRESENT_MASK, since v5.13
+constexpr std::uint64_t mmio_type = bit_range(52, 53);     // SPTE_SPECIAL_MASK, v5.4 to v5.12
+constexpr std::uint64_t ad_type_old = bit_range(52, 53);   // SPTE_TDP_AD_MASK, until v7
+constexpr std::uint64_t ad_type_new = bit_range(60, 61);   // with shadow_xs_mask
+constexpr std::uint64_t ad_track_bit = 1ULL << 62;         // shadow_acc_track_value, v4.19
+constexpr std::uint64_t host_writable_fixed = 1ULL << 10;  // SPTE_HOST_WRITEABLE, until v5.12
+constexpr std::uint64_t mmu_writable_fixed = 1ULL << 11;   // SPTE_MMU_WRITEABLE, until v5.12
 constexpr std::uint64_t address_bits = bit_range(12, 51);
 
 // FROZEN_SPTE (REMOVED_SPTE until v6.12): a #define, so its spellings are listed here.
@@ -84,27 +84,30 @@ std::string_view name(SpteKind kind) {
 }
 
 SpteFormat read_spte_format(const Kernel& kernel) {
-  return with_context([] { return "reading kvm's SPTE masks"; }, [&] {
-    SpteFormat format;
-    format.present = need(kernel, "shadow_present_mask");
-    format.user = need(kernel, "shadow_user_mask");
-    const std::optional<std::uint64_t> xs = variable(kernel, "shadow_xs_mask");
-    format.exec = xs ? *xs : need(kernel, "shadow_x_mask");
-    format.nx = need(kernel, "shadow_nx_mask");
-    format.accessed = need(kernel, "shadow_accessed_mask");
-    format.dirty = need(kernel, "shadow_dirty_mask");
-    const std::optional<std::uint64_t> mmu_writable = variable(kernel, "shadow_mmu_writable_mask");
-    // The mask variable came with the software present bit.
-    format.mmu_present = mmu_writable ? spte_mmu_present : 0;
-    format.mmu_writable = mmu_writable.value_or(mmu_writable_fixed);
-    format.host_writable =
-        variable(kernel, "shadow_host_writable_mask").value_or(host_writable_fixed);
-    format.acc_track = variable(kernel, "shadow_acc_track_mask").value_or(0);
-    format.address = physical_mask(kernel);
-    read_mmio(kernel, format);
-    read_ad_type(kernel, xs.has_value(), format);
-    return format;
-  });
+  return with_context(
+      [] { return "reading kvm's SPTE masks"; },
+      [&] {
+        SpteFormat format;
+        format.present = need(kernel, "shadow_present_mask");
+        format.user = need(kernel, "shadow_user_mask");
+        const std::optional<std::uint64_t> xs = variable(kernel, "shadow_xs_mask");
+        format.exec = xs ? *xs : need(kernel, "shadow_x_mask");
+        format.nx = need(kernel, "shadow_nx_mask");
+        format.accessed = need(kernel, "shadow_accessed_mask");
+        format.dirty = need(kernel, "shadow_dirty_mask");
+        const std::optional<std::uint64_t> mmu_writable =
+            variable(kernel, "shadow_mmu_writable_mask");
+        // The mask variable came with the software present bit.
+        format.mmu_present = mmu_writable ? spte_mmu_present : 0;
+        format.mmu_writable = mmu_writable.value_or(mmu_writable_fixed);
+        format.host_writable =
+            variable(kernel, "shadow_host_writable_mask").value_or(host_writable_fixed);
+        format.acc_track = variable(kernel, "shadow_acc_track_mask").value_or(0);
+        format.address = physical_mask(kernel);
+        read_mmio(kernel, format);
+        read_ad_type(kernel, xs.has_value(), format);
+        return format;
+      });
 }
 
 SpteKind SpteFormat::kind(std::uint64_t spte, unsigned level) const {
@@ -115,7 +118,9 @@ SpteKind SpteFormat::kind(std::uint64_t spte, unsigned level) const {
   return is_mmio(spte) ? SpteKind::mmio : SpteKind::unknown;
 }
 
-bool SpteFormat::readable(std::uint64_t spte) const { return (spte & 1) != 0; }
+bool SpteFormat::readable(std::uint64_t spte) const {
+  return (spte & 1) != 0;
+}
 
 bool SpteFormat::executable(std::uint64_t spte) const {
   return ept() ? (spte & exec) != 0 : (spte & nx) == 0;

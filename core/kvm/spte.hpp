@@ -33,8 +33,8 @@ struct SpteFormat {
   std::uint64_t mmio_value = 0;  // 0: MMIO entries are not cached
   std::uint64_t ad_mask = 0;     // the bits that say how accessed and dirty are kept
   std::uint64_t ad_disabled = 0;
-  std::uint64_t address = 0;  // where an entry holds a table's or page's address
-  std::uint64_t empty = 0;    // what an empty entry holds
+  std::uint64_t address = 0;      // where an entry holds a table's or page's address
+  std::uint64_t empty = 0;        // what an empty entry holds
   std::uint64_t mmu_present = 0;  // the software bit of v5.13; 0: present by value
 
   bool ept() const { return exec != 0; }
@@ -56,7 +56,9 @@ struct SpteFormat {
   bool writable(std::uint64_t spte) const { return (spte & 2) != 0; }
   bool executable(std::uint64_t spte) const;
   bool user_accessible(std::uint64_t spte) const;
-  bool ad_enabled(std::uint64_t spte) const { return ad_mask == 0 || (spte & ad_mask) != ad_disabled; }
+  bool ad_enabled(std::uint64_t spte) const {
+    return ad_mask == 0 || (spte & ad_mask) != ad_disabled;
+  }
   bool access_tracked(std::uint64_t spte) const;
 
   // "rwxu A- HM" in words: r w x u accessed dirty ad_disabled host_writable mmu_writable

@@ -76,9 +76,10 @@ void UnsyncReplay::clear_bit(Page& page, unsigned index) {
   }
   // The kernel warns, too. Staying at 0 keeps a wrong count from making us loop.
   if (!page.miscounted)
-    notes_.push_back(fmt::format("unsync_children of shadow page {:#x} is lower than its bits: "
-                                 "the kernel would warn here",
-                                 page.copy.address.value));
+    notes_.push_back(
+        fmt::format("unsync_children of shadow page {:#x} is lower than its bits: "
+                    "the kernel would warn here",
+                    page.copy.address.value));
   page.miscounted = true;
 }
 

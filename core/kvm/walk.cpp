@@ -13,7 +13,9 @@ constexpr unsigned index_bits = 9;
 constexpr unsigned pae_level = 3;
 constexpr unsigned pae_entries = 4;
 
-unsigned shift_of(unsigned level) { return page_shift + index_bits * (level - 1); }
+unsigned shift_of(unsigned level) {
+  return page_shift + index_bits * (level - 1);
+}
 
 unsigned entries_of(unsigned level, bool special) {
   return special && level == pae_level ? pae_entries : entries_per_table;
@@ -33,7 +35,9 @@ SpteKind special_kind(std::uint64_t entry) {
 }
 
 // pml5_root leads to pml4_root, that to pae_root, and only that to shadow pages.
-bool special_below(bool special, unsigned level) { return special && level > pae_level; }
+bool special_below(bool special, unsigned level) {
+  return special && level > pae_level;
+}
 
 Error met_again(PhysAddr table) {
   return {ErrorKind::corrupt,
@@ -108,9 +112,8 @@ const LevelCounts& LevelCounter::count_table(PhysAddr table, unsigned level, boo
 }
 
 bool LevelCounter::read_or_lose(PhysAddr at, Table& into) {
-  const std::optional<Error> lost = lost_in([&] {
-    kvm_.kernel().physical().read(at, std::as_writable_bytes(std::span(into)));
-  });
+  const std::optional<Error> lost =
+      lost_in([&] { kvm_.kernel().physical().read(at, std::as_writable_bytes(std::span(into))); });
   if (lost) lost_(*lost);
   return !lost;
 }
@@ -198,8 +201,7 @@ bool TreeWalk::shown(const Place& at, const Table& table, unsigned index) const 
 
 void TreeWalk::walk(const Place& at, const Table& table, const Page& page) {
   check_interrupt();
-  if (std::find(path_.begin(), path_.end(), at.table) != path_.end())
-    throw met_again(at.table);
+  if (std::find(path_.begin(), path_.end(), at.table) != path_.end()) throw met_again(at.table);
   path_.push_back(at.table);
   unsigned next = 0;
   const auto find_next = [&](unsigned from) {

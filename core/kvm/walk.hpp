@@ -70,16 +70,16 @@ struct Entry {
   std::uint64_t spte = 0;
   VirtAddr spte_address;
   SpteKind kind = SpteKind::nonpresent;
-  bool special = false;                      // in a table with no shadow page
-  const ShadowPage* parent = nullptr;        // the page whose table this is in
+  bool special = false;                              // in a table with no shadow page
+  const ShadowPage* parent = nullptr;                // the page whose table this is in
   const std::optional<ShadowPage>* child = nullptr;  // of a table entry; empty: not known
-  const Error* lost = nullptr;               // why the child, or its table, could not be read
+  const Error* lost = nullptr;  // why the child, or its table, could not be read
 };
 
 struct TreeLimits {
-  unsigned depth = ~0U;       // deepest entry to show
-  unsigned level = 0;         // 0: all, else only entries of this level
-  std::uint64_t first = 0;    // addresses, inclusive
+  unsigned depth = ~0U;     // deepest entry to show
+  unsigned level = 0;       // 0: all, else only entries of this level
+  std::uint64_t first = 0;  // addresses, inclusive
   std::uint64_t last = ~0ULL;
   std::uint64_t max_entries = 10'000'000;
 };
@@ -108,6 +108,8 @@ struct PathStep {
 std::vector<PathStep> walk_path(const Kvm& kvm, const TreeStart& start, std::uint64_t address);
 
 // How many bytes one leaf of this level maps.
-constexpr std::uint64_t leaf_size(unsigned level) { return page_size << (9 * (level - 1)); }
+constexpr std::uint64_t leaf_size(unsigned level) {
+  return page_size << (9 * (level - 1));
+}
 
 }  // namespace kvmscope::kvm

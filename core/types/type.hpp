@@ -71,7 +71,7 @@ struct Enumerator {
 // Immutable once loaded; const and volatile are dropped on loading.
 struct Type {
   TypeKind kind = TypeKind::void_type;
-  std::string name = {};        // tag, typedef or base type name without keyword; may be empty
+  std::string name = {};    // tag, typedef or base type name without keyword; may be empty
   std::uint64_t size = 0;   // bytes; 0 for void, functions, incomplete and flexible arrays
   bool is_signed = false;   // integers and enums
   bool is_complete = true;  // false: only declared here ("struct foo;")

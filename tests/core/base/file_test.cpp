@@ -1,0 +1,89 @@
+// Files: descriptors and mappings with an owner.
+
+#include "core/base/file.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/core/base/expect_error.hpp"
+
+namespace kvmscope {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  Files() {
+    std::string name = testing::TempDir() + "kvmscope-XXXXXX";
+    folder_ = mkdtemp(name.data());
+  }
+  ~Files() override { std::filesystem::remove_all(folder_); }
+
+  std::string file(std::string_view text) const {
+    std::ofstream(folder_ + "/file") << text;
+    return folder_ + "/file";
+  }
+
+  std::string folder_;
+};
+
+bool is_open(int fd) {
+  return fcntl(fd, F_GETFD) != -1;
+}
+
+TEST_F(Files, AreClosedByTheirOwner) {
+  int fd = -1;
+  {
+    const FileDescriptor owner = open_read_only(file("text"));
+    fd = owner.get();
+    EXPECT_TRUE(is_open(fd));
+    EXPECT_NE(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+  }
+  EXPECT_FALSE(is_open(fd));
+}
+
+TEST_F(Files, MoveWithTheirOwner) {
+  FileDescriptor first = open_read_only(file("text"));
+  const int fd = first.get();
+  FileDescriptor second = std::move(first);
+  EXPECT_EQ(second.get(), fd);
+  EXPECT_EQ(second.release(), fd);
+  EXPECT_TRUE(is_open(fd));
+  close(fd);
+}
+
+TEST_F(Files, AreClosedWhenAnotherTakesTheirPlace) {
+  FileDescriptor owner = open_read_only(file("text"));
+  const int replaced = owner.get();
+  owner = open_read_only(file("text"));
+  EXPECT_FALSE(is_open(replaced));
+  EXPECT_TRUE(is_open(owner.get()));
+}
+
+TEST_F(Files, SayWhyTheyDoNotOpen) {
+  EXPECT_ERROR(open_read_only(folder_ + "/none"), ErrorKind::unavailable, "No such file");
+  EXPECT_ERROR(MappedFile(folder_ + "/none"), ErrorKind::unavailable, "/none");
+}
+
+TEST_F(Files, AreMappedWhole) {
+  const MappedFile mapped(file("some text"));
+  const auto* text = reinterpret_cast<const char*>(mapped.bytes().data());
+  EXPECT_EQ(std::string_view(text, mapped.bytes().size()), "some text");
+  EXPECT_EQ(mapped.path(), folder_ + "/file");
+}
+
+TEST_F(Files, MayBeEmpty) {
+  EXPECT_TRUE(MappedFile(file("")).bytes().empty());
+}
+
+TEST_F(Files, CannotBeFoldersWhenMapped) {
+  EXPECT_ERROR(MappedFile(folder_).bytes(), ErrorKind::unavailable, "");
+}
+
+}  // namespace
+}  // namespace kvmscope

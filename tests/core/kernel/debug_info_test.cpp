@@ -1,0 +1,85 @@
+// The debug files of a kernel: opened when asked for, once, kvm.ko first.
+
+#include "core/kernel/debug_info.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/core/base/expect_error.hpp"
+#include "tests/support/fake_kernel_target.hpp"
+#include "tests/support/fake_types.hpp"
+
+namespace kvmscope {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class DebugInfoTest : public testing::Test {
+ protected:
+  DebugInfoTest() {
+    of_kvm_.structure("kvm", 8, {{"mm", of_kvm_.void_pointer(), 0}});
+    of_vmlinux_.structure("kvm", 99, {});
+    of_vmlinux_.structure("maple_node", 256, {});
+    finder_.files.emplace("kvm", FakeFinder::File{"aa", of_kvm_, symbols_});
+    finder_.files.emplace("vmlinux", FakeFinder::File{"bb", of_vmlinux_, symbols_});
+  }
+
+  FakeTypes of_kvm_;
+  FakeTypes of_vmlinux_;
+  FakeSymbols symbols_;
+  FakeFinder finder_;
+  std::string kvm_build_ = "aa";
+  DebugInfo debug_{finder_, "6.1.0", [this](std::string_view module) {
+                     return module == "kvm" ? kvm_build_ : std::string();
+                   }};
+};
+
+TEST_F(DebugInfoTest, OpensNothingByItself) {
+  EXPECT_THAT(finder_.asked, IsEmpty());
+}
+
+TEST_F(DebugInfoTest, StopsAtTheFirstFileThatKnowsAType) {
+  EXPECT_EQ(debug_.types().get(TypeKind::structure, "kvm").size, 8u);
+  EXPECT_THAT(finder_.asked, ElementsAre("kvm"));
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "maple_node").origin, "vmlinux");
+  EXPECT_THAT(finder_.asked, ElementsAre("kvm", "kvm-amd", "kvm-intel", "vmlinux"));
+}
+
+TEST_F(DebugInfoTest, SearchesForAFileOnce) {
+  const DebugFile* file = debug_.file("kvm");
+  ASSERT_NE(file, nullptr);
+  EXPECT_EQ(debug_.file("kvm"), file);
+  EXPECT_EQ(&debug_.need("kvm"), file);
+  EXPECT_EQ(debug_.file("kvm-amd"), nullptr);
+  EXPECT_EQ(debug_.file("kvm-amd"), nullptr);
+  EXPECT_THAT(finder_.asked, ElementsAre("kvm", "kvm-amd"));
+  EXPECT_EQ(debug_.searches().size(), 2u);
+}
+
+TEST_F(DebugInfoTest, SaysWhatWasTriedAndRejected) {
+  kvm_build_ = "cc";
+  EXPECT_EQ(debug_.file("kvm"), nullptr);
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "no debug info for kvm of kernel 6.1.0");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "fake/kvm has build-id aa");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "tried fake/kvm");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "linux-image-6.1.0-dbg (Debian)");
+}
+
+TEST_F(DebugInfoTest, KnowsXaNodeWhenNoFileDoes) {
+  const Types::Found node = debug_.types().find(TypeKind::structure, "xa_node");
+  ASSERT_NE(node.type, nullptr);
+  EXPECT_EQ(node.origin, "built-in");
+  EXPECT_EQ(node.type->size, 576u);
+  EXPECT_EQ(find_member(*node.type, "slots")->bit_offset, 40u * 8);
+  EXPECT_EQ(find_member(*node.type, "slots")->type->count, 64u);
+  EXPECT_EQ(find_member(*node.type, "shift")->bit_offset, 0u);
+}
+
+TEST_F(DebugInfoTest, PrefersAFilesOwnXaNode) {
+  of_vmlinux_.structure("xa_node", 300, {});
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "xa_node").origin, "vmlinux");
+}
+
+}  // namespace
+}  // namespace kvmscope
