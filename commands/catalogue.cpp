@@ -2,12 +2,32 @@
 
 namespace kvmscope {
 
+// clang-format off
 std::vector<Command> catalogue() {
   return {
-      vms(),  vcpus(),  roots(),  pages(), slots(),  levels(),  tree(),
-      path(), unsync(), layout(), info(),  print(),  type(),    symbol(),
-      read(), list(),   help(),   set(),   source(), history(), quit(),
+      vms(),
+      vcpus(),
+      roots(),
+      pages(),
+      slots(),
+      levels(),
+      tree(),
+      path(),
+      unsync(),
+      layout(),
+      info(),
+      print(),
+      type(),
+      symbol(),
+      read(),
+      list(),
+      help(),
+      set(),
+      source(),
+      history(),
+      quit(),
   };
 }
+// clang-format on
 
 }  // namespace kvmscope

@@ -4,6 +4,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
+#include "core/kernel/debug_info.hpp"
 #include "core/kernel/modules.hpp"
 #include "core/kernel/tasks.hpp"
 
@@ -46,6 +47,8 @@ const std::vector<FieldOf<Resolution>>& fields() {
 }
 
 void show_layout(Session& session, const Arguments& args, RowSink& rows) {
+  const DebugInfo& debug = session.debug_info();
+  if (debug.file("kvm") == nullptr && debug.file("vmlinux") == nullptr) debug.need("kvm");
   const Types& types = session.types();
   const kvm::Layout layout(types);
   const ModuleFields module(types);

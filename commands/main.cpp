@@ -1,5 +1,6 @@
 // kvmscope: builds the parts, hands them to a session, and runs what the user asked for.
 
+#include <fcntl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -18,6 +19,14 @@
 
 namespace kvmscope {
 namespace {
+
+// Opens the standard descriptors that the caller closed: a file that got such a number would be
+// written to as if it were standard output.
+void open_standard_descriptors() {
+  int fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
+  if (fd >= 0) close(fd);
+}
 
 // https://no-color.org
 bool wants_color() {
@@ -98,6 +107,7 @@ int guarded(const std::vector<std::string>& arguments) {
 }  // namespace kvmscope
 
 int main(int argc, char** argv) {
+  kvmscope::open_standard_descriptors();
   // A reader that goes away is an error of write(), not the end of us.
   std::signal(SIGPIPE, SIG_IGN);
   kvmscope::catch_interrupts();

@@ -98,11 +98,11 @@ std::string block(const RecordView& batch) {
       fmt::format("Pages after mmu_unsync_walk of root {} ({}, gfn {}), batch {}: {} of {}\n",
                   batch.text("root_sp"), batch.text("name"), root.text("gfn"), batch.text("batch"),
                   pages.size(), kvm::UnsyncReplay::batch_size);
-  text += number_row("SP index:", batch, width,
+  text += number_row("SP index: ", batch, width,
                      [](const RecordView&, std::size_t i) { return fmt::format("{}", i); });
-  text += number_row("SP level:", batch, width,
+  text += number_row("SP level: ", batch, width,
                      [](const RecordView& page, std::size_t) { return page.text("level"); });
-  text += number_row("SP entry:", batch, width,
+  text += number_row("SP entry: ", batch, width,
                      [](const RecordView& page, std::size_t) { return page.text("idx"); });
   return text + step_lines(batch);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""clang-tidy over every source file; a file that passed is checked again only when it, a header
+"""clang-tidy over the source files of some folders; a file that passed is checked again only when it, a header
 that it includes, or the rules changed."""
 
 import argparse
@@ -45,12 +45,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True, help="build folder with compile_commands.json")
     parser.add_argument("--cache", required=True, type=Path)
+    parser.add_argument("folders", nargs="+", help="folders whose files are checked")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     common = (ROOT / ".clang-tidy").read_bytes() + text_of(["clang-tidy", "--version"]).encode()
     entries = [entry for entry in json.loads((ROOT / options.build / "compile_commands.json")
                                              .read_text())
-               if "/tests/" not in entry["file"]]
+               if os.path.relpath(os.path.dirname(entry["file"]), ROOT) in options.folders]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(
             lambda entry: check(entry, options.build, options.cache, common), entries))

@@ -59,11 +59,11 @@ void RowSink::leave() {
   renderer_.leave();
 }
 
-void RowSink::note(std::string text) {
+void RowSink::note(const std::string& text) {
   renderer_.note(text);
 }
 
-void RowSink::footer(std::string text) {
+void RowSink::footer(const std::string& text) {
   renderer_.footer(text);
 }
 

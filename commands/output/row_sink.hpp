@@ -25,9 +25,9 @@ class RowSink {
   void enter();
   void leave();
   // A remark to the whole result: standard error for table, csv, json; inside a report.
-  void note(std::string text);
+  void note(const std::string& text);
   // A line under the table (totals); other formats leave it out.
-  void footer(std::string text);
+  void footer(const std::string& text);
   // Runs `body`. A fault or corrupt data becomes a note with `what` before it and sets the status
   // (4 or 5), and the caller goes on, at the depth it was; other errors pass. Returns whether it
   // went well.

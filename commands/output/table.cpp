@@ -12,6 +12,7 @@ const std::vector<TableColumn> no_columns;
 
 std::vector<Align> aligns_of(const std::vector<Cell>& cells) {
   std::vector<Align> aligns;
+  aligns.reserve(cells.size());
   for (const Cell& cell : cells) aligns.push_back(cell.align);
   return aligns;
 }

@@ -29,6 +29,7 @@ std::vector<Cell> cells_of(const RenderJob& job) {
 
 std::vector<Align> aligns_of(const std::vector<Cell>& cells) {
   std::vector<Align> aligns;
+  aligns.reserve(cells.size());
   for (const Cell& cell : cells) aligns.push_back(cell.align);
   if (!aligns.empty()) aligns.front() = Align::left;
   return aligns;

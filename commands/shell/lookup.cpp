@@ -50,6 +50,7 @@ const Command& find_command(const std::vector<Command>& catalogue, std::string_v
   const std::vector<const Command*> found = matches(catalogue, name);
   if (found.size() == 1) return *found.front();
   std::vector<std::string_view> names;
+  names.reserve(found.size());
   for (const Command* command : found) names.push_back(command->name());
   if (!names.empty())
     throw_error(ErrorKind::usage, "'{}' is short for several commands: {}", name,

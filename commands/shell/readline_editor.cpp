@@ -1,8 +1,11 @@
 #include "commands/shell/readline_editor.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -45,6 +48,7 @@ void show_list(std::vector<std::string> names) {
   for (const std::string& name : names) longest = std::max(longest, name.size());
   names.insert(names.begin(), "");
   std::vector<char*> list;
+  list.reserve(names.size() + 1);
   for (std::string& name : names) list.push_back(name.data());
   list.push_back(nullptr);
   rl_display_match_list(list.data(), static_cast<int>(names.size() - 1), static_cast<int>(longest));
@@ -67,8 +71,31 @@ void complete_word() {
     show_list(found.candidates);
 }
 
+sigset_t only_interrupt() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Holds Ctrl-C back, or lets it through, while it lives.
+class InterruptMask {
+ public:
+  explicit InterruptMask(int how) {
+    const sigset_t signals = only_interrupt();
+    pthread_sigmask(how, &signals, &before_);
+  }
+  InterruptMask(const InterruptMask&) = delete;
+  InterruptMask& operator=(const InterruptMask&) = delete;
+  ~InterruptMask() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_;
+};
+
 // Called by readline, which is C: what cannot be completed is not worth an error at the prompt.
 int on_tab(int, int) {
+  const InterruptMask mask(SIG_UNBLOCK);
   try {
     complete_word();
   } catch (const std::exception&) {
@@ -77,17 +104,47 @@ int on_tab(int, int) {
   return 0;
 }
 
-// Ctrl-C at the prompt starts a new line. (Ctrl-C during completion came here as an error.)
-int on_signal() {
-  if (!interrupted()) return 0;
+// Ctrl-C at the prompt, or during completion, starts a new line. readline has cleaned up and
+// shown ^C by then, and passed the signal on to our own handler.
+void handle_interrupt() {
+  if (!interrupted()) return;
   clear_interrupted();
-  std::fputs("^C", rl_outstream);
   rl_free_line_state();
   rl_replace_line("", 0);
   rl_crlf();
   rl_on_new_line();
   rl_redisplay();
-  return 0;
+}
+
+// States in which readline reads keys that do not belong to the line.
+constexpr unsigned long half_way = RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_NUMERICARG |
+                                   RL_STATE_MULTIKEY | RL_STATE_METANEXT | RL_STATE_CHARSEARCH;
+constexpr int abort_key = 'G' & 0x1f;  // Ctrl-G
+
+// The next key. Ctrl-C gets through only while this waits, or it could be lost in between.
+int next_key(FILE* input) {
+  sigset_t waiting;
+  pthread_sigmask(SIG_SETMASK, nullptr, &waiting);
+  sigdelset(&waiting, SIGINT);
+  for (;;) {
+    {
+      // readline sends itself the signals that it has taken: for Ctrl-Z and a changed window, too.
+      const InterruptMask mask(SIG_UNBLOCK);
+      rl_check_signals();
+    }
+    // A search must end first; the flag stays for the next call.
+    if (interrupted() && RL_ISSTATE(half_way)) return abort_key;
+    handle_interrupt();
+    struct pollfd ready = {fileno(input), POLLIN, 0};
+    if (ppoll(&ready, 1, nullptr, &waiting) < 0) {
+      if (errno != EINTR) return EOF;
+      continue;
+    }
+    unsigned char key = 0;
+    const ssize_t count = read(fileno(input), &key, 1);
+    if (count == 1) return key;
+    if (count == 0 || errno != EINTR) return EOF;
+  }
 }
 
 }  // namespace
@@ -95,8 +152,7 @@ int on_signal() {
 LineEditor::LineEditor(Complete complete) {
   complete_line = std::move(complete);
   rl_readline_name = "kvmscope";
-  rl_catch_signals = 0;
-  rl_signal_event_hook = on_signal;
+  rl_getc_function = next_key;
   if (isatty(STDOUT_FILENO) == 0) rl_outstream = stderr;
   rl_initialize();
   for (const Keymap map : {emacs_standard_keymap, vi_insertion_keymap})
@@ -104,11 +160,12 @@ LineEditor::LineEditor(Complete complete) {
 }
 
 LineEditor::~LineEditor() {
-  rl_signal_event_hook = nullptr;
+  rl_getc_function = rl_getc;
   complete_line = nullptr;
 }
 
 std::optional<std::string> LineEditor::read(const std::string& prompt) {
+  const InterruptMask mask(SIG_BLOCK);
   const std::unique_ptr<char, void (*)(void*)> line(readline(prompt.c_str()), std::free);
   if (line == nullptr) return std::nullopt;
   return std::string(line.get());

@@ -41,7 +41,7 @@ UnsyncReplay::Page* UnsyncReplay::child_of(Page& parent, unsigned index) {
   const PhysAddr target = format.target(spte);
   std::optional<ShadowPage> child;
   const std::optional<Error> lost = lost_in([&] { child = kvm_.page_of_table(target); });
-  if (!child) {
+  if (lost || !child) {
     notes_.push_back(fmt::format("the table {:#x} behind entry {} of {:#x} is unknown: {}",
                                  target.value, index, parent.copy.address.value,
                                  lost ? lost->what() : "no shadow page owns it"));

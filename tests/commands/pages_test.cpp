@@ -60,20 +60,20 @@ TEST(Pages, HasTotalsAlone) {
 TEST(Pages, CanBeFiltered) {
   FakeScenario scenario;
   FakeVm& vm = scenario.vm;
-  const FakePage direct = vm.add_page({.level = 2, .gfn = 0x400, .direct = true, .invalid = true});
+  vm.add_page({.level = 2, .gfn = 0x400, .direct = true, .invalid = true});
   const auto gfns = [&](std::string_view options) {
     return run(scenario.kernel, fmt::format("pages {}", options)).column("gfn");
   };
-  EXPECT_EQ(gfns("--level 3"), json({"0x116", "0x11b"}));
-  EXPECT_EQ(gfns("--root"), json({"0x11e", "0x10f"}));
-  EXPECT_EQ(gfns("--invalid"), json({"0x400"}));
-  EXPECT_EQ(gfns("--direct"), json({"0x400"}));
-  EXPECT_EQ(gfns("--gfn 0x117"), json({"0x117"}));
-  EXPECT_EQ(gfns("--gfn gfn:0x118"), json({"0x118"}));
+  EXPECT_EQ(gfns("--level 3"), json::array({"0x116", "0x11b"}));
+  EXPECT_EQ(gfns("--root"), json::array({"0x11e", "0x10f"}));
+  EXPECT_EQ(gfns("--invalid"), json::array({"0x400"}));
+  EXPECT_EQ(gfns("--direct"), json::array({"0x400"}));
+  EXPECT_EQ(gfns("--gfn 0x117"), json::array({"0x117"}));
+  EXPECT_EQ(gfns("--gfn gfn:0x118"), json::array({"0x118"}));
   // A direct page of level 2 maps 512 times 2 MiB.
-  EXPECT_EQ(gfns("--gfn 0x403ff"), json({"0x400"}));
+  EXPECT_EQ(gfns("--gfn 0x403ff"), json::array({"0x400"}));
   EXPECT_EQ(gfns("--gfn 0x40400"), json::array());
-  EXPECT_EQ(gfns("--level 1 --unsync"), json({"0x119", "0x11d"}));
+  EXPECT_EQ(gfns("--level 1 --unsync"), json::array({"0x119", "0x11d"}));
 }
 
 TEST(Pages, KnowWhatIsObsolete) {
@@ -81,7 +81,7 @@ TEST(Pages, KnowWhatIsObsolete) {
   FakeVm& vm = kernel.add_vm();
   vm.add_page({.level = 1, .obsolete = true});
   vm.add_page({.level = 1});
-  EXPECT_EQ(run(kernel, "pages").column("obsolete"), json({true, false}));
+  EXPECT_EQ(run(kernel, "pages").column("obsolete"), json::array({true, false}));
 }
 
 TEST(Pages, IncludeThoseOfTheTdpMmuOnRequest) {
@@ -93,9 +93,9 @@ TEST(Pages, IncludeThoseOfTheTdpMmuOnRequest) {
   EXPECT_EQ(run(kernel, "pages").records, json::array());
   const FakeOutcome outcome = run(kernel, "pages --tdp");
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_EQ(outcome.column("sp"), json({hex(root.address), hex(one.address)}));
-  EXPECT_EQ(outcome.column("parents"), json({0, 1}));
-  EXPECT_EQ(outcome.column("tdp_mmu"), json({true, true}));
+  EXPECT_EQ(outcome.column("sp"), json::array({hex(root.address), hex(one.address)}));
+  EXPECT_EQ(outcome.column("parents"), json::array({0, 1}));
+  EXPECT_EQ(outcome.column("tdp_mmu"), json::array({true, true}));
 }
 
 TEST(Pages, SaysWhereTdpPagesMayBeMissing) {

@@ -87,8 +87,9 @@ TEST(Roots, IncludeTheEntriesOfAPaeTable) {
   const FakePage page = vm.add_page({.level = 2, .gfn = 0x33});
   vm.add_vcpu(0).run_on_pae({page, {}, {}, {}}, 0x5000);
   const FakeOutcome outcome = run(kernel, "roots");
-  EXPECT_EQ(outcome.column("slot"), json({"current", "current.pae0", "current.pae1", "current.pae2",
-                                          "current.pae3", "prev0", "prev1", "prev2"}));
+  EXPECT_EQ(outcome.column("slot"),
+            json::array({"current", "current.pae0", "current.pae1", "current.pae2", "current.pae3",
+                         "prev0", "prev1", "prev2"}));
   EXPECT_EQ(outcome.records[0]["sp"], nullptr);
   EXPECT_EQ(outcome.records[0]["level"], 3);
   EXPECT_EQ(outcome.records[1]["gfn"], "0x33");

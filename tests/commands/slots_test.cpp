@@ -40,8 +40,8 @@ TEST(Slots, ShowFlagsThatNobodyKnows) {
   FakeKernel kernel;
   kernel.add_vm().add_slot({.as_id = 1, .id = 3, .base = 1, .npages = 1, .flags = 1U << 30});
   const FakeOutcome outcome = run(kernel, "slots");
-  EXPECT_EQ(outcome.column("flags"), json({json({"bit30"})}));
-  EXPECT_EQ(outcome.column("as_id"), json({1}));
+  EXPECT_EQ(outcome.column("flags"), json::array({json::array({"bit30"})}));
+  EXPECT_EQ(outcome.column("as_id"), json::array({1}));
 }
 
 TEST(Slots, OfTheOtherVmsAreListedWhenOneHasLostIts) {
@@ -52,7 +52,7 @@ TEST(Slots, OfTheOtherVmsAreListedWhenOneHasLostIts) {
   kernel.memory().leave_out(lost.slot_set(0), 2000);
   const FakeOutcome outcome = run(kernel, "slots");
   EXPECT_EQ(outcome.status, 4);
-  EXPECT_EQ(outcome.column("vm"), json({1}));
+  EXPECT_EQ(outcome.column("vm"), json::array({1}));
   EXPECT_THAT(outcome.notes, Contains(HasSubstr("memslots of VM 0 are left out")));
 }
 

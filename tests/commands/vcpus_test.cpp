@@ -39,9 +39,9 @@ TEST(Vcpus, DifferInIdAndPlace) {
   FakeVm& vm = kernel.add_vm();
   for (const std::uint64_t id : {0, 2, 8}) vm.add_vcpu(id);
   const FakeOutcome outcome = run(kernel, "vcpus");
-  EXPECT_EQ(outcome.column("vcpu"), json({0, 2, 8}));
-  EXPECT_EQ(outcome.column("idx"), json({0, 1, 2}));
-  EXPECT_EQ(outcome.column("tid"), json({100, 102, 108}));
+  EXPECT_EQ(outcome.column("vcpu"), json::array({0, 2, 8}));
+  EXPECT_EQ(outcome.column("idx"), json::array({0, 1, 2}));
+  EXPECT_EQ(outcome.column("tid"), json::array({100, 102, 108}));
 }
 
 TEST(Vcpus, NameTheGuestsPaging) {
@@ -73,8 +73,8 @@ TEST(Vcpus, TranslateTheirStates) {
   EXPECT_EQ(record["cpu"], 3);
   EXPECT_EQ(record["mode"], "IN_GUEST_MODE");
   EXPECT_EQ(record["mp_state"], "halted");
-  EXPECT_EQ(record["requests"], json({"MMU_SYNC", "LOAD_MMU_PGD", "bit60"}));
-  EXPECT_EQ(record["stale"], json({"cr3"}));
+  EXPECT_EQ(record["requests"], json::array({"MMU_SYNC", "LOAD_MMU_PGD", "bit60"}));
+  EXPECT_EQ(record["stale"], json::array({"cr3"}));
   EXPECT_EQ(record["mmu"], "guest_mmu");
 }
 
@@ -93,8 +93,8 @@ TEST(Vcpus, HaveNoThreadBeforeTheyRun) {
   kernel.add_vm().add_vcpu(0).set("pid", 0);
   const FakeOutcome outcome = run(kernel, "vcpus");
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_EQ(outcome.column("tid"), json({nullptr}));
-  EXPECT_EQ(outcome.column("state"), json({nullptr}));
+  EXPECT_EQ(outcome.column("tid"), json::array({nullptr}));
+  EXPECT_EQ(outcome.column("state"), json::array({nullptr}));
 }
 
 TEST(Vcpus, AreListedBesideOneThatIsMissing) {
@@ -106,7 +106,7 @@ TEST(Vcpus, AreListedBesideOneThatIsMissing) {
   kernel.memory().leave_out(lost.address());
   const FakeOutcome outcome = run(kernel, "vcpus");
   EXPECT_EQ(outcome.status, 4);
-  EXPECT_EQ(outcome.column("vcpu"), json({0, 2}));
+  EXPECT_EQ(outcome.column("vcpu"), json::array({0, 2}));
   EXPECT_THAT(outcome.notes, ElementsAre(HasSubstr("vCPU 1 of VM 0 is incomplete")));
 }
 
@@ -116,7 +116,7 @@ TEST(Vcpus, KeepTheirRowWhenTheThreadIsMissing) {
   kernel.memory().leave_out(vm.add_vcpu(0).task(), 64);
   const FakeOutcome outcome = run(kernel, "vcpus");
   EXPECT_EQ(outcome.status, 4);
-  EXPECT_EQ(outcome.column("tid"), json({100}));
+  EXPECT_EQ(outcome.column("tid"), json::array({100}));
   EXPECT_TRUE(outcome.records[0]["state"].contains("lost"));
 }
 

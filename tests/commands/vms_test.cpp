@@ -41,8 +41,8 @@ TEST(Vms, CountsFromTheOldest) {
   kernel.add_vm({.pid = 10, .fd = 1});
   kernel.add_vm({.pid = 20, .fd = 2});
   const FakeOutcome outcome = run(kernel, "vms");
-  EXPECT_EQ(outcome.column("vm"), json({0, 1}));
-  EXPECT_EQ(outcome.column("id"), json({"10-1", "20-2"}));
+  EXPECT_EQ(outcome.column("vm"), json::array({0, 1}));
+  EXPECT_EQ(outcome.column("id"), json::array({"10-1", "20-2"}));
 }
 
 TEST(Vms, SaysThatThereIsNone) {
@@ -59,9 +59,9 @@ TEST(Vms, NamesEachMmuMode) {
     kernel.add_vm();
     return run(kernel, "vms").column("mmu_mode");
   };
-  EXPECT_EQ(mode(false, false), json({"shadow"}));
-  EXPECT_EQ(mode(true, false), json({"tdp"}));
-  EXPECT_EQ(mode(true, true), json({"tdp_mmu"}));
+  EXPECT_EQ(mode(false, false), json::array({"shadow"}));
+  EXPECT_EQ(mode(true, false), json::array({"tdp"}));
+  EXPECT_EQ(mode(true, true), json::array({"tdp_mmu"}));
 }
 
 TEST(Vms, HasNullsForAnOwnerThatIsGone) {
@@ -70,8 +70,8 @@ TEST(Vms, HasNullsForAnOwnerThatIsGone) {
   const FakeOutcome outcome = run(kernel, "vms");
   EXPECT_EQ(outcome.status, 0);
   for (const char* key : {"id", "pid", "comm", "cgroup"})
-    EXPECT_EQ(outcome.column(key), json({nullptr})) << key;
-  EXPECT_EQ(outcome.column("userspace_pid"), json({95}));
+    EXPECT_EQ(outcome.column(key), json::array({nullptr})) << key;
+  EXPECT_EQ(outcome.column("userspace_pid"), json::array({95}));
 }
 
 TEST(Vms, ListsTheOthersWhenOneIsNotInTheDump) {
@@ -82,7 +82,7 @@ TEST(Vms, ListsTheOthersWhenOneIsNotInTheDump) {
   kernel.memory().leave_out(kernel.memory().member(lost.address(), "kvm", "mm"), 8);
   const FakeOutcome outcome = run(kernel, "vms");
   EXPECT_EQ(outcome.status, 4);
-  EXPECT_EQ(outcome.column("vm"), json({0, 2}));  // its number is not given to another
+  EXPECT_EQ(outcome.column("vm"), json::array({0, 2}));  // its number is not given to another
   EXPECT_THAT(outcome.notes, ElementsAre(HasSubstr("VM 1 is left out")));
 }
 

@@ -109,6 +109,22 @@ TEST(Messages, ProgressIsForTerminalsOnly) {
   EXPECT_EQ(out.text(), "");
 }
 
+TEST(Messages, ProgressComesAfterASecondAndIsErasedBeforeTheNextMessage) {
+  Output out;
+  Messages messages(out, true, false);
+  messages.start_progress();
+  messages.progress("1 of 2");
+  EXPECT_EQ(out.text(), "");
+  usleep(1'050'000);
+  messages.progress("2 of \x1b");
+  messages.progress("too soon after the other");
+  EXPECT_EQ(out.text(), "\r\x1b[K2 of \\e…");
+  out.clear_text();
+  messages.note("done");
+  messages.note("again");
+  EXPECT_EQ(out.text(), "\r\x1b[Kkvmscope: note: done\nkvmscope: note: again\n");
+}
+
 TEST(Messages, ColourIsForTerminalsOnly) {
   Output out;
   Messages(out, false, true).error("a:1", "bad \x1b");

@@ -65,7 +65,7 @@ TEST(Arguments, ExpressionsTakeTheRestOfTheLineAsItIs) {
   EXPECT_EQ(expression("print -1"), "-1");
   EXPECT_EQ(expression("print -- --x"), "--x");
   EXPECT_EQ(expression("print a -f"), "a -f");
-  EXPECT_EQ(expression("print a -d b"), "a");
+  EXPECT_EQ(expression("print a - d"), "a - d");
 }
 
 TEST(Arguments, OptionsAtTheEndOfAnExpressionAreOptions) {

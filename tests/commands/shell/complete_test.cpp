@@ -31,6 +31,7 @@ struct KernelShell {
     const FakePage root = vm.add_page({.level = 4, .gfn = 0x100});
     vm.add_vcpu(0).run_on(root, 0x100000);
     kernel.add_vm();
+    kernel.kernel();  // makes the symbols known
     shell = std::make_unique<Shell>(Target{"fake", [this] { return kernel.dump(); }});
     shell->finder.files = kernel.finder().files;
     shell->finder.map = kernel.finder().map;

@@ -1,4 +1,4 @@
-// VMs, vCPUs, active pages and parents, against kernels built in memory.
+// VMs, vCPUs and shadow pages, against kernels built in memory.
 
 #include "core/kvm/kvm.hpp"
 
@@ -12,7 +12,6 @@ namespace kvmscope::kvm {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 std::vector<VirtAddr> vm_addresses(const Kvm& kvm) {
   std::vector<VirtAddr> addresses;
@@ -106,18 +105,6 @@ TEST_P(KvmOfEra, FindsTheShadowPageOfATable) {
   const std::optional<ShadowPage> page = kernel.kvm().page_of_table(fake.hpa());
   ASSERT_TRUE(page);
   EXPECT_EQ(page->address, fake.address);
-}
-
-TEST_P(KvmOfEra, CountsTheParentsOfAPage) {
-  for (const unsigned count : {1, 2, 3, 4, 14, 15, 30}) {
-    FakeKernel kernel({.era = GetParam()});
-    FakeVm& vm = kernel.add_vm();
-    const FakePage parent = vm.add_page({.level = 2});
-    const FakePage child = vm.add_page({.level = 1});
-    for (unsigned i = 0; i < count; ++i) vm.link(parent, i, child);
-    EXPECT_EQ(kernel.kvm().parent_count(kernel.page(child)), count);
-    EXPECT_EQ(kernel.kvm().parent_count(kernel.page(parent)), 0u);
-  }
 }
 
 // gfns before v6.0, shadowed_translation with access bits since.
@@ -254,135 +241,6 @@ TEST(Kvm, SaysThatAPageStructIsMissing) {
   FakeKernel kernel;
   kernel.add_vm();
   EXPECT_ERROR(kernel.kvm().page_of_table({0x30000000}), ErrorKind::fault, "no such memory");
-}
-
-// ---- parents
-
-class ParentsOfEra : public testing::TestWithParam<Era> {
- protected:
-  ParentsOfEra() : kernel_({.era = GetParam()}) {
-    FakeVm& vm = kernel_.add_vm();
-    const FakePage parent = vm.add_page({.level = 2});
-    child_ = vm.add_page({.level = 1});
-    vm.link(parent, 0, child_);
-    vm.link(parent, 1, child_);
-    const std::uint64_t head =
-        kernel_.memory().get(child_.address, "kvm_mmu_page", "parent_ptes.val");
-    chunk_ = {head & ~std::uint64_t{3}};
-  }
-  std::uint64_t count() { return kernel_.kvm().parent_count(kernel_.page(child_)); }
-
-  FakeKernel kernel_;
-  FakePage child_;
-  VirtAddr chunk_;
-};
-
-TEST_P(ParentsOfEra, IgnoresTheLockBit) {
-  kernel_.memory().set(child_.address, "kvm_mmu_page", "parent_ptes.val", chunk_.value | 3);
-  EXPECT_EQ(count(), 2u);
-}
-
-TEST_P(ParentsOfEra, ReportsAChunkThatIsItsOwnSuccessor) {
-  kernel_.memory().set(chunk_, "pte_list_desc", "more", chunk_.value);
-  EXPECT_ERROR(count(), ErrorKind::corrupt, "do not end");
-}
-
-TEST_P(ParentsOfEra, ReportsARingOfEmptyChunks) {
-  FakeMemory& memory = kernel_.memory();
-  const VirtAddr other = memory.allocate("pte_list_desc");
-  memory.set(other, "pte_list_desc", "more", chunk_.value);
-  memory.set(chunk_, "pte_list_desc", "more", other.value);
-  memory.set(chunk_, "pte_list_desc", "sptes[0]", 0);
-  memory.try_set(chunk_, "pte_list_desc", {"spte_count"}, 0);
-  EXPECT_ERROR(count(), ErrorKind::corrupt, "do not end");
-}
-
-TEST_P(ParentsOfEra, SaysThatAChunkIsMissing) {
-  kernel_.memory().leave_out(chunk_, 8);
-  EXPECT_ERROR(count(), ErrorKind::fault, "no such memory");
-}
-
-INSTANTIATE_TEST_SUITE_P(Eras, ParentsOfEra, testing::Values(Era::v5_10, Era::v6_1, Era::v6_12),
-                         [](const auto& tested) { return std::string(name(tested.param)); });
-
-TEST(Parents, RefusesAChunkThatClaimsMoreThanItHolds) {
-  FakeKernel kernel;
-  FakeVm& vm = kernel.add_vm();
-  const FakePage parent = vm.add_page({.level = 2});
-  const FakePage child = vm.add_page({.level = 1});
-  vm.link(parent, 0, child);
-  vm.link(parent, 1, child);
-  const VirtAddr chunk{kernel.page(child).parent_ptes & ~std::uint64_t{3}};
-  kernel.memory().set(chunk, "pte_list_desc", "spte_count", 15);
-  EXPECT_ERROR(kernel.kvm().parent_count(kernel.page(child)), ErrorKind::corrupt,
-               "claims 15 entries");
-}
-
-TEST(Parents, OfAChunkEndAtItsFirstNullAndGoOnInTheNext) {
-  FakeKernel kernel({.era = Era::v5_10});
-  FakeVm& vm = kernel.add_vm();
-  const FakePage parent = vm.add_page({.level = 2});
-  const FakePage child = vm.add_page({.level = 1});
-  for (unsigned i = 0; i < 4; ++i) vm.link(parent, i, child);
-  // One was removed from the first chunk: its last entry moved into the gap.
-  const VirtAddr chunk{kernel.page(child).parent_ptes & ~std::uint64_t{3}};
-  kernel.memory().set(chunk, "pte_list_desc", "sptes[2]", 0);
-  EXPECT_EQ(kernel.kvm().parent_count(kernel.page(child)), 3u);
-}
-
-// ---- the TDP MMU
-
-TEST(TdpMmu, IsOnPerVmOrGlobally) {
-  for (const Era era : {Era::v5_15, Era::v6_12}) {
-    FakeKernel on({.era = era, .tdp_enabled = true, .tdp_mmu = true});
-    on.add_vm();
-    EXPECT_TRUE(on.kvm().uses_tdp_mmu(on.vm()));
-    FakeKernel off({.era = era, .tdp_enabled = true, .tdp_mmu = false});
-    off.add_vm();
-    EXPECT_FALSE(off.kvm().uses_tdp_mmu(off.vm()));
-    FakeKernel shadow({.era = era, .tdp_enabled = false, .tdp_mmu = true});
-    shadow.add_vm();
-    EXPECT_FALSE(shadow.kvm().uses_tdp_mmu(shadow.vm()));
-  }
-}
-
-TEST(TdpMmu, ListsItsRoots) {
-  FakeKernel kernel({.tdp_enabled = true, .tdp_mmu = true});
-  FakeVm& vm = kernel.add_vm();
-  const FakePage root = vm.add_page({.level = 4, .direct = true, .tdp_mmu = true, .root = true});
-  const FakePage below = vm.grow(root, 0, {.level = 3, .direct = true, .tdp_mmu = true});
-
-  EXPECT_THAT(kernel.kvm().tdp_roots(kernel.vm()), ElementsAre(root.address));
-  EXPECT_EQ(kernel.kvm().parent_count(kernel.page(below)), 1u);
-  EXPECT_EQ(kernel.kvm().parent_count(kernel.page(root)), 0u);
-}
-
-// The list head is not even initialised then.
-TEST(TdpMmu, HasNoRootsWhileItIsOff) {
-  FakeKernel kernel({.tdp_enabled = true, .tdp_mmu = false});
-  kernel.add_vm();
-  EXPECT_THAT(kernel.kvm().tdp_roots(kernel.vm()), IsEmpty());
-}
-
-// The words of unsync_children and the bitmap mean other things there.
-TEST(TdpMmu, PagesHaveNoUnsyncChildren) {
-  FakeKernel kernel({.tdp_enabled = true, .tdp_mmu = true});
-  const FakePage fake =
-      kernel.add_vm().add_page({.level = 4, .direct = true, .tdp_mmu = true, .root = true});
-  kernel.memory().set(fake.address, "kvm_mmu_page", "unsync_children", 77);
-  kernel.memory().set(fake.address, "kvm_mmu_page", "tdp_mmu_async_work[0]", ~0ULL);
-  const ShadowPage page = kernel.page(fake);
-  EXPECT_TRUE(page.tdp_mmu);
-  EXPECT_EQ(page.unsync_children, 0u);
-  EXPECT_FALSE(test_bit(page.unsync_child_bitmap, 0));
-}
-
-TEST(TdpMmu, PagesCountReferencesInTheUnion) {
-  FakeKernel kernel({.tdp_enabled = true, .tdp_mmu = true});
-  const FakePage fake =
-      kernel.add_vm().add_page({.level = 4, .direct = true, .tdp_mmu = true, .root = true});
-  kernel.memory().set(fake.address, "kvm_mmu_page", "tdp_mmu_root_count.refs.counter", 2);
-  EXPECT_EQ(kernel.page(fake).root_count, 2);
 }
 
 }  // namespace

@@ -73,19 +73,26 @@ TEST_F(Levels, CountByValueBeforeTheSoftwareBit) {
   EXPECT_EQ(counter.count(start_of(kernel.kvm(), kernel.page(one))).leaves[1], 1u);
 }
 
-// Each step down is a level less, so that this ends at level 1.
 TEST_F(Levels, EndAtATableThatPointsToItself) {
   kernel_.memory().poke(root_.entry(0), kernel_.table_entry(root_.hpa()));
+  vm_.map(vm_.grow(root_, 1, {.level = 3}), 0, {0x40000});
   const LevelCounts counts = count(root_);
-  EXPECT_EQ(counts.tables[4], 1u);
-  EXPECT_EQ(counts.tables[2], 1u);
-  EXPECT_EQ(counts.leaves[1], 1u);
+  EXPECT_EQ(counts.tables[4], 2u);
+  EXPECT_EQ(counts.leaves[3], 1u);
+  EXPECT_EQ(counts.tables[3], 0u);
+  EXPECT_EQ(lost_, 1);
 }
 
-// 512 entries to the power of 4 paths; each table is read once per level.
+// 512 entries of four tables make 512 to the power of 4 paths; each table is read once.
 TEST_F(Levels, CannotBeMadeToExplode) {
-  for (unsigned i = 0; i < 512; ++i)
-    kernel_.memory().poke(root_.entry(i), kernel_.table_entry(root_.hpa()));
+  FakePage page = root_;
+  for (const unsigned level : {3, 2, 1}) {
+    const FakePage below = vm_.add_page({.level = level});
+    for (unsigned i = 0; i < 512; ++i)
+      kernel_.memory().poke(page.entry(i), kernel_.table_entry(below.hpa()));
+    page = below;
+  }
+  for (unsigned i = 0; i < 512; ++i) vm_.map(page, i, {i});
   const TreeStart start = start_of(kernel_.kvm(), kernel_.page(root_));
   const std::uint64_t before = kernel_.memory().physical().counts().bytes;
   LevelCounter counter(kernel_.kvm(), [](const Error&) {});

@@ -131,23 +131,56 @@ TEST(Roots, RecogniseTheOtherSpecialTables) {
   EXPECT_EQ(root.level, 4u);
 }
 
-TEST(Roots, SayWhichVcpuHasAMissingOne) {
-  FakeKernel kernel;
-  FakeVm& vm = kernel.add_vm();
-  const FakePage page = vm.add_page({.level = 4});
-  vm.add_vcpu(0).run_on(page, 0x1000);
-  kernel.memory().leave_out(page.address, 8);
-  EXPECT_ERROR(kernel.kvm().roots(kernel.vcpu()), ErrorKind::fault,
-               "reading the roots of vCPU 0 of VM 0");
+// What cannot be read of one slot is told with it: the others stay.
+class DamagedRoots : public testing::Test {
+ protected:
+  DamagedRoots() {
+    vcpu_.run_on(page_, 0x1000);
+    vcpu_.keep(0, other_, 0x2000);
+  }
+  std::vector<Root> roots() { return kernel_.kvm().roots(kernel_.vcpu()); }
+
+  FakeKernel kernel_;
+  FakeVm& vm_ = kernel_.add_vm();
+  FakePage page_ = vm_.add_page({.level = 4});
+  FakePage other_ = vm_.add_page({.level = 4});
+  FakeVcpu& vcpu_ = vm_.add_vcpu(0);
+};
+
+TEST_F(DamagedRoots, KeepTheOtherSlotsWhenAPageIsMissing) {
+  kernel_.memory().leave_out(page_.address, 8);
+  const std::vector<Root> found = roots();
+  ASSERT_EQ(found.size(), 4u);
+  ASSERT_TRUE(found[0].lost);
+  EXPECT_EQ(found[0].lost->kind(), ErrorKind::fault);
+  EXPECT_EQ(found[0].hpa, page_.hpa());
+  EXPECT_FALSE(found[0].page);
+  EXPECT_FALSE(found[1].lost);
+  EXPECT_TRUE(found[1].page);
 }
 
-TEST(Roots, ReportAPageOfAnImpossibleLevel) {
-  FakeKernel kernel;
-  FakeVm& vm = kernel.add_vm();
-  const FakePage page = vm.add_page({.level = 4});
-  vm.add_vcpu(0).run_on(page, 0x1000);
-  kernel.memory().set(page.address, "kvm_mmu_page", "role.level", 9);
-  EXPECT_ERROR(kernel.kvm().roots(kernel.vcpu()), ErrorKind::corrupt, "claims level 9");
+TEST_F(DamagedRoots, TellAPageOfAnImpossibleLevel) {
+  kernel_.memory().set(page_.address, "kvm_mmu_page", "role.level", 9);
+  const std::vector<Root> found = roots();
+  ASSERT_TRUE(found[0].lost);
+  EXPECT_EQ(found[0].lost->kind(), ErrorKind::corrupt);
+}
+
+TEST_F(DamagedRoots, KeepTheOthersWhenAnEntryOfAPaeTableIsLost) {
+  const FakePage first = vm_.add_page({.level = 2});
+  const FakePage second = vm_.add_page({.level = 2});
+  vcpu_.run_on_pae({first, second, {}, {}}, 0x5000);
+  kernel_.memory().leave_out(first.address, 8);
+  const std::vector<Root> found = roots();
+  EXPECT_TRUE(found[1].lost);
+  EXPECT_FALSE(found[2].lost);
+  EXPECT_TRUE(found[2].page);
+}
+
+TEST_F(DamagedRoots, AreAFaultWhenTheMmuIsMissing) {
+  const Vcpu vcpu = kernel_.vcpu();
+  kernel_.memory().leave_out(vcpu_.mmu(MmuKind::root_mmu), 8 * 14);
+  EXPECT_ERROR(kernel_.kvm().roots(vcpu), ErrorKind::fault, "reading the roots of vCPU 0 of VM 0");
 }
 
 }  // namespace

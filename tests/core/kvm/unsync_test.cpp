@@ -5,60 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/core/base/expect_error.hpp"
-#include "tests/support/fake_kernel.hpp"
+#include "tests/core/kvm/unsync_fixture.hpp"
 
 namespace kvmscope::kvm {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-class Unsync : public testing::Test {
- protected:
-  Unsync() : vm_(kernel_.add_vm()) { vm_.add_vcpu(0); }
-
-  std::vector<UnsyncBatch> replay() { return replay(root_); }
-  std::vector<UnsyncBatch> replay(const FakePage& root) {
-    UnsyncReplay replay(kernel_.kvm(), kernel_.page(root));
-    std::vector<UnsyncBatch> batches;
-    while (std::optional<UnsyncBatch> batch = replay.next()) batches.push_back(std::move(*batch));
-    return batches;
-  }
-
-  // A chain of pages from level 3 down to level 2 below entry `index` of the root.
-  FakePage branch(unsigned index) {
-    return vm_.grow(vm_.grow(root_, index, {.level = 3}), 0, {.level = 2});
-  }
-  FakePage leaf(const FakePage& parent, unsigned index, std::uint64_t gfn = 0) {
-    return vm_.grow(parent, index, {.level = 1, .gfn = gfn, .unsync = true});
-  }
-
-  // "4[-1] 3[1]": level and entry in the parent.
-  static std::vector<std::string> pages(const UnsyncBatch& batch) {
-    std::vector<std::string> words;
-    for (const UnsyncPage& page : batch.pages)
-      words.push_back(fmt::format("{}[{}]", page.level, page.idx));
-    return words;
-  }
-  // "3: 2[0] 3[0] 4[1]": the place in pages, then the parents from the leaf's up.
-  static std::vector<std::string> steps(const UnsyncBatch& batch) {
-    std::vector<std::string> lines;
-    for (const UnsyncStep& step : batch.steps) {
-      std::string line = fmt::format("{}:", step.at);
-      for (const UnsyncPage& parent : step.parents)
-        line += fmt::format(" {}[{}]", parent.level, parent.idx);
-      lines.push_back(line);
-    }
-    return lines;
-  }
-
-  FakeKernel kernel_;
-  FakeVm& vm_;
-  FakePage root_ = vm_.add_page({.level = 4, .gfn = 0x10f});
-};
 
 // The levels 4 3 2 1 1 1 3 2 1: a real batch of a 6.1 kernel.
 TEST_F(Unsync, BatchComesInTheKernelsOrder) {
@@ -214,21 +168,6 @@ TEST_F(Unsync, BatchFullOfDeadIntermediatesIsFollowedByOthers) {
   EXPECT_THAT(batches[1].steps, SizeIs(1));
 }
 
-// A count without bits: the kernel would warn, the replay must end.
-TEST_F(Unsync, WrongCountDoesNotMakeItLoop) {
-  kernel_.memory().set(root_.address, "kvm_mmu_page", "unsync_children", 5);
-  const std::vector<UnsyncBatch> none = replay();
-  ASSERT_THAT(none, SizeIs(1));
-  EXPECT_THAT(pages(none[0]), ElementsAre("4[-1]"));
-
-  leaf(branch(1), 6);  // the count was not 0: marking stops here
-  vm_.mark(root_, 1);
-  kernel_.memory().set(root_.address, "kvm_mmu_page", "unsync_children", 5000);
-  const std::vector<UnsyncBatch> batches = replay();
-  ASSERT_FALSE(batches.empty());
-  EXPECT_LE(batches.size(), 2u);
-}
-
 // The bits of a page climb only while a count becomes 0.
 TEST_F(Unsync, ParentsStayMarkedWhileSomethingIsLeft) {
   const FakePage two = branch(0);
@@ -245,58 +184,6 @@ TEST_F(Unsync, ReplayLeavesTheKernelAlone) {
   replay();
   EXPECT_EQ(kernel_.page(root_).unsync_child_bitmap, before.unsync_child_bitmap);
   EXPECT_THAT(replay(), SizeIs(1));
-}
-
-TEST_F(Unsync, ChildOfTheWrongLevelIsCorrupt) {
-  const FakePage two = branch(0);
-  const FakePage odd = vm_.add_page({.level = 3, .unsync = true});
-  vm_.link(two, 5, odd);
-  EXPECT_ERROR(replay(), ErrorKind::corrupt, "of level 3 hangs below");
-}
-
-TEST_F(Unsync, TableThatPointsToItselfIsCorrupt) {
-  vm_.link(root_, 5, root_);
-  vm_.mark(root_, 5);
-  EXPECT_ERROR(replay(), ErrorKind::corrupt, "of level 4 hangs below");
-}
-
-TEST_F(Unsync, UnreadableChildIsNotedAndTakenAsStale) {
-  const FakePage two = branch(0);
-  const FakePage lost = leaf(two, 0);
-  leaf(two, 1);
-  kernel_.memory().leave_out(lost.address, 64);
-
-  const std::vector<UnsyncBatch> batches = replay();
-
-  ASSERT_THAT(batches, SizeIs(1));
-  EXPECT_THAT(pages(batches[0]), ElementsAre("4[-1]", "3[0]", "2[0]", "1[1]"));
-  EXPECT_THAT(batches[0].notes, ElementsAre(HasSubstr("no such memory")));
-}
-
-TEST_F(Unsync, TableThatNoShadowPageOwnsIsNoted) {
-  const FakePage two = branch(0);
-  leaf(two, 1);
-  const VirtAddr foreign = kernel_.memory().allocate_page();
-  kernel_.memory().poke(two.entry(0), kernel_.table_entry(FakeMemory::phys(foreign)));
-  vm_.mark(two, 0);
-  const std::vector<UnsyncBatch> batches = replay();
-  ASSERT_THAT(batches, SizeIs(1));
-  EXPECT_THAT(batches[0].notes, ElementsAre(HasSubstr("no shadow page owns it")));
-}
-
-TEST_F(Unsync, MissingTableIsAFault) {
-  const FakePage two = branch(0);
-  leaf(two, 1);
-  kernel_.memory().leave_out(two.table);
-  EXPECT_ERROR(replay(), ErrorKind::fault, "no such memory");
-}
-
-TEST_F(Unsync, PageWhoseTableIsNoneIsCorrupt) {
-  leaf(branch(0), 1);
-  ShadowPage root = kernel_.page(root_);
-  root.spt = {0x1000};
-  UnsyncReplay replay(kernel_.kvm(), root);
-  EXPECT_ERROR(replay.next(), ErrorKind::corrupt, "which is no table");
 }
 
 class UnsyncOfEra : public testing::TestWithParam<Era> {};
