@@ -98,6 +98,7 @@ void Kvm::fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
   }
   // A guest's CR3 outside every memslot gives a dummy root: the zero page, with no shadow page.
   root.lost = lost_in([&] { root.page = page_of_table(root.hpa); });
+  if (root.lost) root.page.reset();
   if (root.page) root.level = root.page->level();
 }
 
@@ -115,6 +116,7 @@ void Kvm::add_pae_entries(const Root& root, std::vector<Root>& roots) const {
     entry.page.reset();
     entry.lost.reset();
     if (entry.valid) entry.lost = lost_in([&] { entry.page = page_of_table(entry.hpa); });
+    if (entry.lost) entry.page.reset();
     roots.push_back(entry);
   }
 }

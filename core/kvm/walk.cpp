@@ -240,6 +240,7 @@ void TreeWalk::visit(Entry& entry, bool last) {
   Page child;
   Table table{};
   std::optional<Error> lost = lost_in([&] { child = kvm_.page_of_table(target); });
+  if (lost) child.reset();
   std::optional<Error> no_table;
   if (descend) no_table = lost_in([&] { table = read_table(kvm_.kernel().physical(), target); });
   if (no_table) lost = no_table;
@@ -293,8 +294,8 @@ std::vector<PathStep> walk_path(const Kvm& kvm, const TreeStart& start, std::uin
     const bool descend = step.entry.kind == SpteKind::table && level > 1;
     if (descend) {
       table = format.target(step.entry.spte);
-      page.reset();
       step.lost = lost_in([&] { page = kvm.page_of_table(table); });
+      if (step.lost) page.reset();
       step.child = page;
       special = special_below(special, level);
     }
