@@ -96,7 +96,7 @@ void levels(benchmark::State& state, const Target& target) {
   state.counters["tables"] = static_cast<double>(target.tables.size());
 }
 
-// Every field that `pages` shows, of every page, without rendering.
+// What `pages` reads of every page, without rendering.
 void pages(benchmark::State& state, const Target& target) {
   std::uint64_t count = 0;
   for (auto _ : state) {
@@ -104,7 +104,6 @@ void pages(benchmark::State& state, const Target& target) {
     for (const kvm::Vm& vm : target.vms)
       target.kvm.each_active_page(vm, [&](VirtAddr address) {
         const kvm::ShadowPage page = target.kvm.shadow_page(address);
-        benchmark::DoNotOptimize(page.role.text());
         benchmark::DoNotOptimize(target.kvm.parent_count(page));
         ++count;
       });
