@@ -17,8 +17,9 @@ OBJECT = PAGING + TYPES + ["core/object"]
 EXPRESSION = OBJECT + ["core/expression"]
 KERNEL = EXPRESSION + ["core/kernel"]
 KVM = KERNEL + ["core/kvm"]
+PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
-COMMANDS = KVM + OUTPUT + ["commands", "commands/shell"]
+COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/trace"]
 ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
@@ -28,10 +29,12 @@ ALLOWED = {
     "core/expression": EXPRESSION,
     "core/kernel": KERNEL,
     "core/kvm": KVM,
+    "core/probe": PROBE,
     "dwarf": TYPES + ["dwarf"],
     "commands/output": OUTPUT + ["commands"],
     "commands/shell": COMMANDS,
     "commands": COMMANDS,
+    "commands/trace": COMMANDS,
 }
 # The one file that knows where types come from.
 EXCEPTIONS = {"commands/main.cpp": ["dwarf"]}
