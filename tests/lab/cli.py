@@ -4,6 +4,7 @@ import argparse
 import concurrent.futures
 import json
 import sys
+from pathlib import Path
 
 import formats
 import kernels
@@ -12,6 +13,7 @@ from dumps import Dump
 from scenarios import GROUPS, SCENARIOS
 from store import CACHE, LabError, remove
 
+ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_FORMATS = "elf,paging"
 
 
@@ -90,14 +92,33 @@ def find_scenarios(names):
     return [known[name] for name in dict.fromkeys(wanted)]
 
 
+def run_live(options):
+    """Prints what each command line says in a live machine; the first status that is not 0 ends it."""
+    # Only this verb needs a machine of that kind.
+    import live_machine  # pylint: disable=import-outside-toplevel
+
+    kernel = kernels.resolve(options.kernel)
+    with live_machine.boot(kernel, options.kvmscope, options.kvm_amd, options.memory,
+                           options.boot_parameters, options.console) as live:
+        with live.guests(*map(live_machine.guest_line, options.guest)):
+            for line in options.line:
+                answer = live.channel.run(line, options.seconds)
+                sys.stdout.write(answer.output)
+                sys.stdout.flush()
+                sys.stderr.write(answer.errors)
+                if answer.status != 0:
+                    raise LabError(f"{answer.how_it_ended()}: {line}")
+
+
 def clean(options):
-    for name in ("dumps", "consoles", "guest") + (("kernels", "downloads") if options.all else ()):
+    for name in ("dumps", "consoles", "guest") + (("kernels", "downloads", "live") if options.all else ()):
         remove(CACHE / name)
 
 
 def make_parser():
     parser = argparse.ArgumentParser(
-        prog="scripts/lab", description="Makes vmcores of real kernels with KVM guests.")
+        prog="scripts/lab", description="Makes vmcores of real kernels with KVM guests, and runs "
+                                           "kvmscope beside such guests.")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
 
     def verb(name, action, purpose):
@@ -119,6 +140,19 @@ def make_parser():
                       help=f"names with commas between, or all (default {DEFAULT_FORMATS})")
     dump.add_argument("--jobs", type=int, default=2, help="machines that run at a time (default 2)")
     dump.add_argument("--json", action="store_true", help="print JSON")
+    live = verb("live", run_live,
+                "runs shell command lines in a machine, with kvmscope and guests that never rest")
+    live.add_argument("line", nargs="+", help="a command line for the machine's shell, after --")
+    live.add_argument("--kernel", default="6.1", help="a series or a release (default 6.1)")
+    live.add_argument("--kvmscope", type=Path, default=ROOT / "build" / "kvmscope", metavar="FILE",
+                      help="the program to put into the machine (default build/kvmscope)")
+    live.add_argument("--guest", action="append", default=[], metavar="'NAME [rounds=N] [vcpus=N]'",
+                      help="a guest to run beside: see tests/lab/live/guest/main.cpp; also shadow, tdp")
+    live.add_argument("--kvm-amd", default="npt=0", metavar="PARAMETERS", help="default npt=0")
+    live.add_argument("--memory", type=int, default=512, metavar="MIB", help="default 512")
+    live.add_argument("--boot-parameters", default="", metavar="TEXT", help="for the kernel")
+    live.add_argument("--seconds", type=float, default=600, help="for each line (default 600)")
+    live.add_argument("--console", type=Path, metavar="FILE", help="keep what the kernel says")
     cleaner = verb("clean", clean, "removes the dumps")
     cleaner.add_argument("--all", action="store_true", help="the kernels, too")
     return parser

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,12 +18,19 @@ SERIES = ("6.1", "6.12")
 # In the order in which a machine loads them.
 MODULES = ("qemu_fw_cfg", "irqbypass", "kvm", "kvm-amd")
 
+# In the order in which a live machine loads them; a kernel may have some of them built in.
+VIRTIO_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
+                  "virtio_pci", "virtio_blk", "virtio_console")
+
+VIRTIO_FILES = ("./lib/modules/*/kernel/drivers/*/virtio*.ko*",)
+
 # What is unpacked from a kernel's image package and from its package of debug files.
 IMAGE_FILES = (
     "./boot/vmlinuz-*",
     "./lib/modules/*/kernel/drivers/firmware/qemu_fw_cfg.ko*",
     "./lib/modules/*/kernel/virt/lib/irqbypass.ko*",
     "./lib/modules/*/kernel/arch/x86/kvm/kvm*.ko*",
+    *VIRTIO_FILES,
 )
 DEBUG_FILES = (
     "./usr/lib/debug/boot/vmlinux-*",
@@ -171,15 +179,39 @@ def unpack(kernel, folder, image_package, debug_package):
     extract(image_package, IMAGE_FILES, image)
     shutil.move(next(image.glob("boot/vmlinuz-*")), folder / kernel.image.name)
     (folder / "modules").mkdir()
-    for module in image.glob("**/*.ko*"):
-        content = module.read_bytes()
-        if module.suffix == ".xz":
-            content = lzma.decompress(content)
-        (folder / "modules" / module.name.removesuffix(".xz")).write_bytes(content)
+    move_modules(image, folder / "modules")
     shutil.rmtree(image)
     extract(debug_package, DEBUG_FILES, folder / "unpacked")
     shutil.move(folder / "unpacked/usr/lib/debug", folder / "debug")
     shutil.rmtree(folder / "unpacked")
+
+
+def move_modules(image, folder):
+    """Puts the modules of an unpacked image side by side, uncompressed."""
+    for module in image.glob("**/*.ko*"):
+        content = module.read_bytes()
+        if module.suffix == ".xz":
+            content = lzma.decompress(content)
+        (folder / module.name.removesuffix(".xz")).write_bytes(content)
+
+
+def add_virtio(kernel):
+    """Adds the virtio modules to a kernel that was unpacked when nothing needed them yet."""
+    with lock(f"virtio-{kernel.release}"):
+        if kernel.module("virtio_blk").exists():
+            return
+        package = describe(f"linux-image-{kernel.release}")
+        versions = json.loads(kernel.manifest.read_text())["packages"]
+        if versions.get(package.get("Package")) != package.get("Version"):
+            raise LabError(f"{kernel.release} has no virtio modules and is no longer what apt offers: "
+                           "run `scripts/lab clean --all` and try again")
+        with tempfile.TemporaryDirectory(dir=kernel.folder) as name:
+            folder = Path(name)
+            extract(download(package, folder), VIRTIO_FILES, folder / "image")
+            move_modules(folder / "image", folder)
+            # The one that says that all are there comes last.
+            for module in sorted(folder.glob("*.ko"), key=lambda file: file.stem == "virtio_blk"):
+                module.rename(kernel.module(module.stem))
 
 
 def extract(package, patterns, folder):

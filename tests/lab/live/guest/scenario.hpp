@@ -1,0 +1,30 @@
+// What each of the live guests does, and what the command line may change of it.
+#pragma once
+
+#include <cstdint>
+
+namespace lab {
+
+struct Options {
+  uint64_t rounds = 0;  // of each vCPU through its tasks; 0: for ever
+  unsigned vcpus = 1;
+};
+
+// How the tasks of a vCPU treat the page tables, besides walking through them.
+struct Habits {
+  int tasks;
+  bool rewrite_leaves = false;   // KVM makes the leaf tables' shadow pages unsync
+  bool flood_previous = false;   // writes to the top table of the task before: KVM zaps its root
+  bool flood_own_pdpt = false;   // writes to the own PDPT: KVM zaps the pages of level 3
+  bool toggle_slot = false;      // a memslot comes and goes every 100 ms: KVM zaps all
+  unsigned shadow_pages = 1000;  // KVM's limit; a low one makes it take pages away all the time
+};
+
+// Each vCPU switches CR3 from task to task. Says READY when all run and DONE when the last round of
+// all vCPUs is over.
+[[noreturn]] void run_busy_tasks(const char* name, const Habits& habits, const Options& options);
+
+// One VM after the other that gets its vCPUs one by one and dies.
+[[noreturn]] void run_short_lives(const char* name);
+
+}  // namespace lab
