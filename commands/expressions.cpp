@@ -67,13 +67,9 @@ std::vector<std::string> SessionScope::names() const {
   return names;
 }
 
-const VirtReader& memory_of(Session& session) {
-  return session.has_target() ? session.kernel().memory() : no_memory();
-}
-
 Object evaluate(Session& session, std::string_view expression) {
   SessionScope scope(session);
-  return evaluate(expression, session.types(), memory_of(session), scope);
+  return evaluate(expression, session.types(), session.memory(), scope);
 }
 
 std::uint64_t evaluate_address(Session& session, std::string_view expression) {
@@ -126,7 +122,7 @@ FormatOptions format_options(Session& session, const Arguments& args) {
   if (args.has("--decimal")) options.radix = Radix::decimal;
   options.interpret = !args.has("--raw");
   options.type = false;
-  if (session.has_target())
+  if (session.uses_target())
     options.symbolize = [&session](std::uint64_t address) { return symbol_text(session, address); };
   return options;
 }

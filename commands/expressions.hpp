@@ -26,8 +26,6 @@ class SessionScope : public Scope {
   Session& session_;
 };
 
-// The target's memory; without a target one that has none.
-const VirtReader& memory_of(Session& session);
 // Throws what evaluate() throws.
 Object evaluate(Session& session, std::string_view expression);
 // The address that an expression gives: a number, a pointer, or where a struct or array lies.

@@ -58,7 +58,7 @@ void report_modules(const Kernel& kernel, Report& report) {
     const Module* module = kernel.module(name);
     if (module == nullptr) continue;
     report.add(name, value_or_lost([&]() -> Value {
-                 const std::string id = module_build_id(kernel.memory(), *module);
+                 const std::string id = kernel.build_id(name);
                  return fmt::format("at {:#x}, build-id {}", module->text.value,
                                     id.empty() ? "not found" : id);
                }));

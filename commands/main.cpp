@@ -37,7 +37,8 @@ bool wants_color() {
 }
 
 Target target_of(const ProgramOptions& options) {
-  if (options.core.empty()) return {};
+  if (options.core.empty())
+    return {.path = "/proc/kcore", .open = [] { return open_live(); }, .implied = true};
   return {options.core, [core = options.core, overlay = options.overlay] {
             std::unique_ptr<Dump> dump = open_dump(core);
             return overlay.empty() ? std::move(dump) : overlay_dump(std::move(dump), overlay);

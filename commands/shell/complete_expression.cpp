@@ -96,9 +96,8 @@ void add_members(const Type& aggregate, Names& names) {
 
 Names members(Session& session, std::string_view operand) {
   const Types& types = session.types();
-  const VirtReader& memory = session.has_target() ? session.kernel().memory() : no_memory();
   TypeScope scope(session);
-  const Object object = evaluate(operand, types, memory, scope);
+  const Object object = evaluate(operand, types, session.memory(), scope);
   const bool points = object.is_pointer() || object.is_array();
   const Type& type = points ? target_of(object.complete_type()) : object.complete_type();
   Names names;

@@ -11,6 +11,7 @@
 #include "commands/shell/line_error.hpp"
 #include "commands/shell/timed_renderer.hpp"
 #include "core/base/interrupt.hpp"
+#include "core/kernel/kernel.hpp"
 
 namespace kvmscope {
 namespace {
@@ -18,13 +19,19 @@ namespace {
 constexpr int status_interrupted = 130;
 constexpr unsigned most_nested_scripts = 16;
 
+// How far values can be trusted, for reports.
+std::string truth_of(Session& session) {
+  if (!session.uses_target()) return "";
+  return session.kernel().live() != nullptr ? "live" : "dump";
+}
+
 // The records and the form that a line asked for: the command's own, or those of a mode.
 RenderJob job_of(Session& session, const ParsedLine& parsed) {
   RenderJob job{.columns = parsed.command->columns,
                 .view = &parsed.command->view,
                 .options = parsed.output,
-                .target = session.target_path(),
-                .truth = session.has_target() ? "dump" : "",
+                .target = session.uses_target() ? session.target_path() : "",
+                .truth = truth_of(session),
                 .time = utc_time(),
                 .color = session.console().color};
   for (const Mode& mode : parsed.command->modes) {
@@ -91,7 +98,7 @@ class Line {
     timing_ = session_.settings().timing;
     session_.clock().start(timing_);
     session_.console().messages.start_progress();
-    if (parsed.command->needs == Needs::target) session_.kernel();
+    open_target(*parsed.command);
     Console& console = session_.console();
     const bool paged = console.interactive && console.terminal && session_.settings().pager;
     std::optional<Error> failure;
@@ -103,6 +110,14 @@ class Line {
     }
     show_timing();
     if (failure) throw *failure;
+  }
+
+  void open_target(const Command& command) {
+    const std::string changed = session_.renew();
+    if (!changed.empty())
+      session_.console().messages.note(
+          fmt::format("{}: kvmscope looks for everything anew, $variables are forgotten", changed));
+    if (command.needs == Needs::target) session_.kernel();
   }
 
   // Renders one command. The stream is closed however the command ends.

@@ -18,6 +18,21 @@ struct Session::Opened {
   std::map<std::string, Object> variables;
 };
 
+namespace {
+
+class SessionMemory final : public VirtReader {
+ public:
+  explicit SessionMemory(Session& session) : session_(session) {}
+  void read(VirtAddr at, MutableBytes into) const override {
+    session_.kernel().memory().read(at, into);
+  }
+
+ private:
+  Session& session_;
+};
+
+}  // namespace
+
 Session::Session(Target target, const DebugFinder& finder, const std::vector<Command>& catalogue,
                  Console& console, std::string offline_release)
     : target_(std::move(target)),
@@ -25,15 +40,15 @@ Session::Session(Target target, const DebugFinder& finder, const std::vector<Com
       console_(console),
       offline_release_(std::move(offline_release)),
       finder_(make_timed_finder(finder, clock_)),
+      memory_(std::make_unique<SessionMemory>(*this)),
       opened_(std::make_unique<Opened>()) {}
 
 Session::~Session() = default;
 
 const Kernel& Session::kernel() {
   if (opened_->kernel) return *opened_->kernel;
-  if (!has_target())
-    throw Error(ErrorKind::unavailable,
-                "no target: give a dump with -c FILE (this version opens dumps only)");
+  if (target_.open == nullptr)
+    throw Error(ErrorKind::unavailable, "no target is open: give a dump with -c FILE");
   const PhaseClock::Scope scope(clock_, Phase::open);
   if (opened_->dump == nullptr) {
     opened_->dump = target_.open();
@@ -41,6 +56,21 @@ const Kernel& Session::kernel() {
   }
   opened_->kernel.emplace(*opened_->dump, *finder_);
   return *opened_->kernel;
+}
+
+bool Session::uses_target() const {
+  return target_.open != nullptr && (!target_.implied || opened_->kernel.has_value());
+}
+
+// Types, variables and addresses of the modules that are gone would mix with those of the new ones.
+std::string Session::renew() {
+  if (!opened_->kernel || opened_->kernel->live() == nullptr) return "";
+  std::string what = opened_->kernel->live()->changed();
+  if (what.empty()) return what;
+  opened_->variables.clear();
+  opened_->kvm.reset();
+  opened_->kernel.reset();
+  return what;
 }
 
 const kvm::Kvm& Session::kvm() {
@@ -57,7 +87,7 @@ const kvm::Kvm& Session::kvm() {
 }
 
 const DebugInfo& Session::debug_info() {
-  if (has_target()) return kernel().debug_info();
+  if (uses_target()) return kernel().debug_info();
   if (!opened_->offline)
     opened_->offline.emplace(*finder_, offline_release_, [](std::string_view) { return ""; });
   return *opened_->offline;

@@ -29,6 +29,9 @@ class Kvm;
 struct Target {
   std::string path;                             // as the user named it; empty: none given
   std::function<std::unique_ptr<Dump>()> open;  // not called before the first command needs it
+  // Nobody named it: the kernel that runs, which only root can open. What works without a target
+  // does not open it.
+  bool implied = false;
 };
 
 class Session {
@@ -44,12 +47,19 @@ class Session {
   // The kernel in the target, opened on the first call. Throws Error{unavailable} that says what
   // to do when no target was given or it cannot be opened.
   const Kernel& kernel();
+  // Before each command on a kernel that runs: forgets what was found in kvm's modules if they
+  // were unloaded or loaded again since. Returns what happened, "" in general.
+  std::string renew();
   // Throws Error{unavailable} when kvm is not loaded.
   const kvm::Kvm& kvm();
+  // Memory of the target, which is opened by the first read; without a target it has none.
+  const VirtReader& memory() const { return *memory_; }
   // Of the target when there is one, else of the debug files alone.
   const DebugInfo& debug_info();
   const Types& types();
   bool has_target() const { return target_.open != nullptr; }
+  // Whether the target was named, or is open by now: else what can do without it should.
+  bool uses_target() const;
   // As the user named it; empty: none was given.
   const std::string& target_path() const { return target_.path; }
 
@@ -85,6 +95,7 @@ class Session {
   bool quitting_ = false;
   unsigned script_depth_ = 0;
   std::unique_ptr<DebugFinder> finder_;  // times the one given
+  std::unique_ptr<VirtReader> memory_;
   std::unique_ptr<Opened> opened_;
 };
 

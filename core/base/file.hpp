@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "core/base/bits.hpp"
 
@@ -26,6 +29,29 @@ class FileDescriptor {
 
 // Opens read-only and close-on-exec. Throws Error{unavailable} with the reason.
 FileDescriptor open_read_only(const std::string& path);
+
+// The lines of a file from its start, read piece by piece: for /proc, whose files are as long as
+// they are read, and can be read again through the same descriptor.
+class FileLines {
+ public:
+  // Borrows the descriptor and moves its offset; `path` is for messages.
+  FileLines(int fd, std::string path);
+  // Without its line end, valid until the next call; none at the end. Throws Error{unavailable},
+  // Error{interrupted}.
+  std::optional<std::string_view> next();
+
+ private:
+  bool fill();
+
+  int fd_;
+  std::string path_;
+  std::vector<char> buffer_;
+  std::size_t start_ = 0;  // of the line that comes next
+  std::size_t end_ = 0;    // of what was read
+};
+
+// All of a small file, at most `limit` bytes. Throws Error{unavailable}.
+std::string read_text(const std::string& path, std::size_t limit = 1 << 20);
 
 // A whole file mapped read-only. Throws Error{unavailable}; an empty file maps to no bytes.
 class MappedFile {

@@ -24,12 +24,22 @@ const std::vector<std::string> wanted_symbols = {
 
 std::string note_of(const Dump& dump) {
   std::optional<std::string> note = dump.vmcoreinfo();
+  if (!note && dump.is_live())
+    throw Error(ErrorKind::unavailable,
+                "/proc/kcore has no VMCOREINFO note (kernels before 4.19 lack it): this kernel "
+                "cannot be looked at while it runs");
   if (!note)
     throw Error(ErrorKind::unavailable,
                 "the dump has no VMCOREINFO note, which says where the kernel is; for QEMU's "
                 "dump-guest-memory start the machine with -device vmcoreinfo and load qemu_fw_cfg "
                 "in it");
   return *note;
+}
+
+std::optional<AddressSpace> page_tables_of(const Dump& dump, const VmCoreInfo& info) {
+  if (dump.kernel_memory() != nullptr) return std::nullopt;
+  return std::make_optional<AddressSpace>(dump.memory(), info.page_table_root(),
+                                          info.paging_levels(), info.sme_mask());
 }
 
 // "kvm-amd" and "kvm_amd" are one module: files use either, the kernel the latter.
@@ -45,8 +55,13 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
     : dump_(dump),
       finder_(finder),
       vmcoreinfo_(note_of(dump)),
-      address_space_(dump.memory(), vmcoreinfo_.page_table_root(), vmcoreinfo_.paging_levels(),
-                     vmcoreinfo_.sme_mask()),
+      address_space_(page_tables_of(dump, vmcoreinfo_)),
+      memory_(address_space_ ? *address_space_ : *dump.kernel_memory()),
+      live_(dump.is_live()
+                ? std::make_unique<LiveSystem>(*dump.system_root(),
+                                               std::set<std::string, std::less<>>(
+                                                   wanted_symbols.begin(), wanted_symbols.end()))
+                : nullptr),
       debug_info_(finder, vmcoreinfo_.release(),
                   [this](std::string_view module) { return known_build_id(module); }) {}
 
@@ -59,10 +74,23 @@ const Types& Kernel::types() const {
 // kvm's own is not known before its debug file is read, since that file says what a
 // struct module is: modules() checks it afterwards.
 std::string Kernel::known_build_id(std::string_view module) const {
+  if (live_ != nullptr) return live_->build_id(module);
   if (module == "vmlinux") return vmcoreinfo_.build_id();
   if (!modules_) return "";
   const Module* loaded = this->module(module);
-  return loaded != nullptr ? module_build_id(address_space_, *loaded) : "";
+  return loaded != nullptr ? module_build_id(memory_, *loaded) : "";
+}
+
+std::string Kernel::build_id(std::string_view module) const {
+  if (live_ != nullptr) return live_->build_id(module);
+  if (module == "vmlinux") return vmcoreinfo_.build_id();
+  const Module* loaded = this->module(module);
+  return loaded != nullptr ? module_build_id(memory_, *loaded) : "";
+}
+
+// kallsyms holds run-time addresses, files hold link-time ones.
+bool Kernel::absolute_symbols() const {
+  return live_ != nullptr || kallsyms_ != nullptr;
 }
 
 std::uint64_t Kernel::run_time(const Symbol& symbol) const {
@@ -73,13 +101,17 @@ std::uint64_t Kernel::run_time(const Symbol& symbol) const {
 
 const SymbolSource* Kernel::find_vmlinux_symbols() const {
   if (symbols_ != nullptr) return symbols_;
+  if (live_ != nullptr) {
+    symbol_origin_ = "/proc/kallsyms";
+    return symbols_ = &live_->symbols();
+  }
   // A file without a matching build-id would give wrong addresses: the finder refuses it.
   const DebugFile* file = vmcoreinfo_.build_id().empty() ? nullptr : debug_info_.file("vmlinux");
   if (file != nullptr) {
     symbols_ = &file->symbols();
     symbol_origin_ = "vmlinux";
   } else if (Kallsyms::available(vmcoreinfo_)) {
-    kallsyms_ = std::make_unique<Kallsyms>(vmcoreinfo_, address_space_, wanted_symbols);
+    kallsyms_ = std::make_unique<Kallsyms>(vmcoreinfo_, memory_, wanted_symbols);
     symbols_ = kallsyms_.get();
     symbol_origin_ = "kallsyms";
   } else if (finder_.system_map() != nullptr) {
@@ -110,16 +142,16 @@ const ModuleSymbols* Kernel::module_symbols(const Module& module) const {
   std::unique_ptr<ModuleSymbols> symbols;
   if (module.kallsyms.value != 0) {
     const ModKallsymsFields fields(types());
-    symbols = std::make_unique<ModuleSymbols>(fields, address_space_, module);
+    symbols = std::make_unique<ModuleSymbols>(fields, memory_, module);
   }
   return module_symbols_.emplace(module.name, std::move(symbols)).first->second.get();
 }
 
 std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_view name) const {
+  if (live_ != nullptr) return live_->symbols().find(module, name);
   if (module == "vmlinux") {
     std::optional<Symbol> found = vmlinux_symbols().find(name);
-    // kallsyms holds run-time addresses, files hold link-time ones.
-    if (found && symbol_origin_ != "kallsyms") found->address = run_time(*found);
+    if (found && !absolute_symbols()) found->address = run_time(*found);
     return found;
   }
   const Module* loaded = this->module(module);
@@ -128,6 +160,7 @@ std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_v
 }
 
 std::optional<Symbol> Kernel::find_symbol(std::string_view name) const {
+  if (live_ != nullptr) return live_->symbols().find(name);
   if (std::optional<Symbol> found = find_symbol("vmlinux", name)) return found;
   for (const Module& loaded : modules())
     if (std::optional<Symbol> found = find_symbol(loaded.name, name)) return found;
@@ -141,20 +174,22 @@ Symbol Kernel::symbol(std::string_view name) const {
 }
 
 std::optional<Symbol> Kernel::symbol_at(std::uint64_t address) const {
+  if (live_ != nullptr) return live_->symbols().nearest(address);
   for (const Module& loaded : modules()) {
     if (address < loaded.text.value || address - loaded.text.value >= loaded.text_size) continue;
     const ModuleSymbols* symbols = module_symbols(loaded);
     return symbols != nullptr ? symbols->nearest(address) : std::nullopt;
   }
   const SymbolSource& symbols = vmlinux_symbols();
-  const bool relocated = symbol_origin_ == "kallsyms" || address < kernel_image_base;
+  const bool relocated = absolute_symbols() || address < kernel_image_base;
   std::optional<Symbol> found =
       symbols.nearest(relocated ? address : address - vmcoreinfo_.kernel_offset());
-  if (found && symbol_origin_ != "kallsyms") found->address = run_time(*found);
+  if (found && !absolute_symbols()) found->address = run_time(*found);
   return found;
 }
 
 std::vector<std::string> Kernel::symbol_names(std::string_view prefix, std::size_t limit) const {
+  if (live_ != nullptr) return live_->symbols().names(prefix, limit);
   std::vector<std::string> names;
   for (const Module& loaded : modules()) {
     const ModuleSymbols* symbols = module_symbols(loaded);
@@ -180,6 +215,7 @@ const Type* Kernel::variable_type(std::string_view name) const {
 }
 
 const std::vector<Module>& Kernel::modules() const {
+  if (live_ != nullptr) return live_->modules();
   if (modules_) return *modules_;
   if (debug_info_.file("kvm") == nullptr && debug_info_.file("vmlinux") == nullptr)
     debug_info_.need("kvm");
@@ -187,7 +223,7 @@ const std::vector<Module>& Kernel::modules() const {
   const std::optional<Symbol> head = find_symbol("vmlinux", "modules");
   if (!head) throw Error(ErrorKind::unavailable, "the kernel's symbols have no 'modules'");
   const ModuleFields fields(types());
-  std::vector<Module> found = read_modules(fields, address_space_, {head->address});
+  std::vector<Module> found = read_modules(fields, memory_, {head->address});
   check_build(found);
   modules_ = std::move(found);
   return *modules_;
@@ -200,7 +236,7 @@ void Kernel::check_build(const std::vector<Module>& modules) const {
   if (file == nullptr || kvm == modules.end() || file->build_id().empty()) return;
   // With the struct module of another build the note is looked for in the wrong place.
   const std::string running =
-      if_readable([&] { return module_build_id(address_space_, *kvm); }).value_or("");
+      if_readable([&] { return module_build_id(memory_, *kvm); }).value_or("");
   if (running == file->build_id()) return;
   throw_error(ErrorKind::unavailable,
               "{} has build-id {}, but the kvm module in the dump {}: it is of another build; give "
@@ -220,20 +256,22 @@ const Module* Kernel::module(std::string_view name) const {
 std::uint64_t Kernel::base_variable(std::string_view name, std::uint64_t level4,
                                     std::uint64_t level5) const {
   const std::optional<Symbol> variable = find_symbol("vmlinux", name);
-  if (variable) return address_space_.u64({variable->address});
+  if (variable) return memory_.u64({variable->address});
   return vmcoreinfo_.paging_levels() == 5 ? level5 : level4;
 }
 
 VirtAddr Kernel::page_offset_base() const {
+  if (!address_space_) return dump_.direct_map().start;
   if (!page_offset_base_) {
     page_offset_base_ = base_variable("page_offset_base", page_offset_level4, page_offset_level5);
-    address_space_.set_direct_map({*page_offset_base_}, direct_map_size());
+    address_space_->set_direct_map({*page_offset_base_}, direct_map_size());
   }
   return {*page_offset_base_};
 }
 
 // The direct map ends with RAM. What lies behind may be close: KASLR packs the regions.
 std::uint64_t Kernel::direct_map_size() const {
+  if (!address_space_) return dump_.direct_map().size;
   if (!direct_map_size_) {
     std::uint64_t end = 0;
     for (const PhysRange& range : dump_.ranges()) end = std::max(end, range.end.value);

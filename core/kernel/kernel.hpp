@@ -1,4 +1,4 @@
-// One kernel in a dump: its memory, symbols, modules and types.
+// One kernel, in a dump or running: its memory, symbols, modules and types.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 
 #include "core/kernel/debug_info.hpp"
 #include "core/kernel/kallsyms.hpp"
+#include "core/kernel/live_system.hpp"
 #include "core/kernel/modules.hpp"
 #include "core/kernel/vmcoreinfo.hpp"
 #include "core/memory/dump.hpp"
@@ -18,8 +19,9 @@ namespace kvmscope {
 
 class Kernel {
  public:
-  // Reads VMCOREINFO and nothing else; the rest on first use. Keeps both references.
-  // Throws Error{unavailable} when the dump has no VMCOREINFO.
+  // Reads VMCOREINFO and nothing else; the rest on first use. Of the kernel that runs, symbols and
+  // modules too, since only root can. Keeps both references. Throws Error{unavailable} when the
+  // dump has no VMCOREINFO.
   Kernel(const Dump& dump, const DebugFinder& finder);
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
@@ -28,8 +30,10 @@ class Kernel {
   const Dump& dump() const { return dump_; }
   const VmCoreInfo& vmcoreinfo() const { return vmcoreinfo_; }
   const PhysReader& physical() const { return dump_.memory(); }
-  // Kernel virtual memory, through the kernel's own page tables.
-  const VirtReader& memory() const { return address_space_; }
+  // Kernel virtual memory: through the kernel's own page tables, or as the target maps it.
+  const VirtReader& memory() const { return memory_; }
+  // Of the kernel that runs; nullptr: a dump.
+  const LiveSystem* live() const { return live_.get(); }
   const DebugInfo& debug_info() const { return debug_info_; }
   const Types& types() const;
 
@@ -42,11 +46,14 @@ class Kernel {
   std::vector<std::string> symbol_names(std::string_view prefix, std::size_t limit) const;
   // The type of a global variable, from kvm.ko or vmlinux; nullptr when neither says.
   const Type* variable_type(std::string_view name) const;
-  // Where vmlinux's symbols come from: "vmlinux", "kallsyms", "System.map"; "" from nowhere.
+  // Where vmlinux's symbols come from: "vmlinux", "kallsyms", "System.map", "/proc/kallsyms"; ""
+  // from nowhere.
   std::string_view symbol_origin() const;
 
   const std::vector<Module>& modules() const;
   const Module* module(std::string_view name) const;  // nullptr: not loaded
+  // Of "vmlinux" or a loaded module, hex; empty: not found. Throws what reading it throws.
+  std::string build_id(std::string_view module) const;
 
   // The direct map of all RAM (Documentation/arch/x86/x86_64/mm.rst).
   VirtAddr direct_map(PhysAddr address) const { return page_offset_base() + address.value; }
@@ -62,6 +69,7 @@ class Kernel {
   const SymbolSource& vmlinux_symbols() const;
   const ModuleSymbols* module_symbols(const Module& module) const;
   std::string known_build_id(std::string_view module) const;
+  bool absolute_symbols() const;
   void check_build(const std::vector<Module>& modules) const;
   std::uint64_t run_time(const Symbol& symbol) const;
   std::uint64_t base_variable(std::string_view name, std::uint64_t level4,
@@ -70,7 +78,9 @@ class Kernel {
   const Dump& dump_;
   const DebugFinder& finder_;
   VmCoreInfo vmcoreinfo_;
-  mutable AddressSpace address_space_;
+  mutable std::optional<AddressSpace> address_space_;  // none: the target maps its memory itself
+  const VirtReader& memory_;
+  std::unique_ptr<LiveSystem> live_;
   DebugInfo debug_info_;
   mutable std::optional<std::vector<Module>> modules_;
   mutable std::map<std::string, std::unique_ptr<ModuleSymbols>, std::less<>> module_symbols_;

@@ -1,4 +1,4 @@
-// A crash dump that is open: its physical memory and what its headers say.
+// A target that is open, a crash dump or the kernel that runs: its memory and what its headers say.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,11 @@ namespace kvmscope {
 struct PhysRange {
   PhysAddr start;
   PhysAddr end;  // exclusive
+};
+
+struct DirectMap {
+  VirtAddr start;
+  std::uint64_t size = 0;
 };
 
 class Dump {
@@ -30,11 +35,25 @@ class Dump {
   // Oddities worth showing in `info`: "the ELF header says i386", …
   virtual std::vector<std::string> notes() const { return {}; }
   virtual ReadCounts counts() const = 0;
+
+  // Kernel virtual memory, where the target maps it itself (/proc/kcore): one read there is one
+  // system call. nullptr: it has to be found through the kernel's page tables.
+  virtual const VirtReader* kernel_memory() const { return nullptr; }
+  // Where physical address 0 is in kernel_memory(), and how much may lie behind it, bytes.
+  virtual DirectMap direct_map() const { return {}; }
+  // Of the kernel that runs: the folder that has its proc and sys, "/". None: memory that does
+  // not change.
+  virtual std::optional<std::string> system_root() const { return std::nullopt; }
+  bool is_live() const { return system_root().has_value(); }
 };
 
 // Recognises the file and opens it. Throws Error{unavailable}: no such file,
 // not a dump, truncated header, flattened (names `makedumpfile -R`), codec missing.
 std::unique_ptr<Dump> open_dump(const std::string& path);
+
+// The kernel that runs, through /proc/kcore below `system_root`. Throws Error{unavailable} that
+// says which privilege, setting or kernel option is missing.
+std::unique_ptr<Dump> open_live(const std::string& system_root = "/");
 
 // The dump codecs that this build can read, for --version: "ELF", "kdump zlib lzo snappy zstd".
 std::vector<std::string> dump_codecs();

@@ -52,8 +52,8 @@ std::uint64_t program_header_count(Bytes file, const Elf64_Ehdr& header, const s
   return section->sh_info;
 }
 
-std::vector<Elf64_Phdr> read_program_headers(Bytes file, const Elf64_Ehdr& header,
-                                             const std::string& path) {
+std::vector<Elf64_Phdr> program_headers(Bytes file, const Elf64_Ehdr& header,
+                                        const std::string& path) {
   const std::uint64_t count = program_header_count(file, header, path);
   if (count != 0 && header.e_phentsize != sizeof(Elf64_Phdr))
     throw_error(ErrorKind::unavailable, "{} has program headers of {} bytes instead of {}", path,
@@ -68,7 +68,7 @@ std::vector<Elf64_Phdr> read_program_headers(Bytes file, const Elf64_Ehdr& heade
 }
 
 // The text of the VMCOREINFO note in one PT_NOTE segment.
-std::optional<std::string> find_vmcoreinfo(Bytes notes) {
+std::optional<std::string> vmcoreinfo_in(Bytes notes) {
   constexpr std::string_view wanted("VMCOREINFO\0", 11);
   for (std::uint64_t offset = 0;;) {
     const std::optional<Elf64_Nhdr> note = load_checked<Elf64_Nhdr>(notes, offset);
@@ -123,17 +123,30 @@ void note_truncation(std::uint64_t file_size, ElfHeaders& headers) {
 
 }  // namespace
 
+std::vector<Elf64_Phdr> read_program_headers(Bytes file, const std::string& path) {
+  return program_headers(file, read_file_header(file, path), path);
+}
+
+std::optional<std::string> find_vmcoreinfo(Bytes file, const std::vector<Elf64_Phdr>& headers) {
+  for (const Elf64_Phdr& header : headers) {
+    if (header.p_type != PT_NOTE) continue;
+    std::optional<std::string> text =
+        vmcoreinfo_in(part_in_file(file, header.p_offset, header.p_filesz));
+    if (text) return text;
+  }
+  return std::nullopt;
+}
+
 ElfHeaders read_elf_headers(Bytes file, const std::string& path) {
   const Elf64_Ehdr header = read_file_header(file, path);
   ElfHeaders headers;
   if (header.e_machine == EM_386)
     headers.notes.push_back(
         "the ELF header says i386 (QEMU writes what CPU 0 ran when it stopped); read as x86-64");
-  for (const Elf64_Phdr& program : read_program_headers(file, header, path)) {
+  const std::vector<Elf64_Phdr> programs = program_headers(file, header, path);
+  for (const Elf64_Phdr& program : programs)
     if (program.p_type == PT_LOAD) add_segment(program, headers);
-    if (program.p_type == PT_NOTE && !headers.vmcoreinfo)
-      headers.vmcoreinfo = find_vmcoreinfo(part_in_file(file, program.p_offset, program.p_filesz));
-  }
+  headers.vmcoreinfo = find_vmcoreinfo(file, programs);
   check_kernel(headers, path);
   note_truncation(file.size(), headers);
   return headers;

@@ -1,6 +1,8 @@
 // The headers of an ELF core, checked against the size of the file.
 #pragma once
 
+#include <elf.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,6 +18,11 @@ struct ElfHeaders {
   std::optional<std::string> vmcoreinfo;
   std::vector<std::string> notes;  // oddities, for the user
 };
+
+// The program headers of an ELF core, and the text of the VMCOREINFO note among those segments
+// that `file` holds: for a file that is not read as a whole. Throws as read_elf_headers() does.
+std::vector<Elf64_Phdr> read_program_headers(Bytes file, const std::string& path);
+std::optional<std::string> find_vmcoreinfo(Bytes file, const std::vector<Elf64_Phdr>& headers);
 
 // `path` is for messages only. Throws Error{unavailable}: not an ELF core of a little-endian
 // 64-bit machine, not x86, a process's core, headers cut off.

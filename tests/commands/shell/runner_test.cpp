@@ -93,8 +93,7 @@ TEST(Line, ThatNeedsATargetSaysHowToGiveOne) {
   Shell shell;
   EXPECT_EQ(shell.run("needy -f json"), 3);
   EXPECT_EQ(shell.out.text(), "");
-  EXPECT_EQ(shell.errors.text(),
-            "kvmscope: no target: give a dump with -c FILE (this version opens dumps only)\n");
+  EXPECT_EQ(shell.errors.text(), "kvmscope: no target is open: give a dump with -c FILE\n");
 }
 
 TEST(Line, OfWordsFromTheShellKeepsThemTogether) {

@@ -1,0 +1,43 @@
+// What the kernel that runs says about itself in /proc and /sys: symbols, modules, build-ids.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/file.hpp"
+#include "core/kernel/modules.hpp"
+#include "core/kernel/proc_kallsyms.hpp"
+
+namespace kvmscope {
+
+class LiveSystem {
+ public:
+  // `root` has the folders proc and sys: "/". Files that only root may read are opened here and
+  // kept open. Throws Error{unavailable} when symbols or modules cannot be seen.
+  LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols);
+
+  const ProcKallsyms& symbols() const { return *symbols_; }
+  // As they were when this was made. The address of struct module and what lies in it is not
+  // known; the size is that of the whole module.
+  const std::vector<Module>& modules() const { return modules_; }
+
+  // Of "vmlinux" or a loaded module, hex; empty: the kernel does not show it.
+  std::string build_id(std::string_view module) const;
+
+  // What has become of kvm's modules since this was made: "", "kvm was unloaded",
+  // "kvm_amd was loaded". Where they are loaded again at another place, nothing that was found in
+  // them is true any more.
+  std::string changed() const;
+
+ private:
+  std::vector<Module> read_modules() const;
+
+  std::string root_;
+  FileDescriptor modules_file_;
+  std::vector<Module> modules_;
+  std::unique_ptr<ProcKallsyms> symbols_;
+};
+
+}  // namespace kvmscope

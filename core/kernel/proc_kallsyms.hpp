@@ -1,0 +1,77 @@
+// The symbols of the kernel that runs, from /proc/kallsyms.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/file.hpp"
+#include "core/types/source.hpp"
+
+namespace kvmscope {
+
+// Lines of kernel/kallsyms.c: "ffffffff81000000 T _text", "ffffffffc0416000 t kvm_init\t[kvm]".
+// The file is opened once, as the user who may see addresses, and read again for each pass.
+class ProcKallsyms : public SymbolSource {
+ public:
+  // One pass: finds the names in `wanted` among vmlinux's symbols, and keeps all symbols of
+  // `modules`. Throws Error{unavailable} when the file cannot be opened or shows no addresses;
+  // `kptr_restrict` is what that setting is, for the message.
+  ProcKallsyms(std::string path, std::set<std::string, std::less<>> wanted,
+               std::set<std::string, std::less<>> modules, const std::string& kptr_restrict);
+
+  // Of vmlinux, then of modules. A name that was not wanted costs a pass, once if it is vmlinux's.
+  std::optional<Symbol> find(std::string_view name) const override;
+  // `module`: "vmlinux" or a module's name, with underscores.
+  std::optional<Symbol> find(std::string_view module, std::string_view name) const;
+  // The first look-up costs a pass; the table it makes is kept until forget().
+  std::optional<Symbol> nearest(std::uint64_t address) const override;
+  // Costs a pass.
+  std::vector<std::string> names(std::string_view prefix, std::size_t limit) const override;
+
+  // Modules may come and go from now on.
+  void forget() const { by_address_ = {}; }
+
+ private:
+  struct Line {
+    std::string_view address;  // 16 hex digits
+    char type = '?';
+    std::string_view name;
+    std::string_view module;  // empty: vmlinux
+  };
+  // All symbols by address. Names lie one after the other in `text`.
+  struct Place {
+    std::uint64_t address = 0;
+    std::uint32_t name = 0;
+    std::uint32_t module = 0;  // in `modules`
+    char type = '?';
+  };
+  struct ByAddress {
+    std::vector<Place> places;
+    std::string text;
+    std::vector<std::string> modules;
+  };
+  using Key = std::pair<std::string, std::string>;  // module, name
+
+  // Calls `visit` for every line until it returns false.
+  void each(const std::function<bool(const Line&)>& visit) const;
+  void first_pass(const std::set<std::string, std::less<>>& wanted,
+                  const std::set<std::string, std::less<>>& modules,
+                  const std::string& kptr_restrict);
+  ByAddress sorted() const;
+  static Symbol symbol(const Line& line);
+  static bool parse(std::string_view text, Line& line);
+
+  std::string path_;
+  FileDescriptor file_;
+  std::set<std::string, std::less<>> modules_;  // all their symbols are in known_
+  mutable std::map<Key, std::optional<Symbol>> known_;
+  mutable ByAddress by_address_;
+};
+
+}  // namespace kvmscope
