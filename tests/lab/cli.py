@@ -149,7 +149,7 @@ def make_parser():
     live.add_argument("--guest", action="append", default=[], metavar="'NAME [rounds=N] [vcpus=N]'",
                       help="a guest to run beside: see tests/lab/live/guest/main.cpp; also shadow, tdp")
     live.add_argument("--kvm-amd", default="npt=0", metavar="PARAMETERS", help="default npt=0")
-    live.add_argument("--memory", type=int, default=512, metavar="MIB", help="default 512")
+    live.add_argument("--memory", type=int, default=768, metavar="MIB", help="default 768")
     live.add_argument("--boot-parameters", default="", metavar="TEXT", help="for the kernel")
     live.add_argument("--seconds", type=float, default=600, help="for each line (default 600)")
     live.add_argument("--console", type=Path, metavar="FILE", help="keep what the kernel says")

@@ -67,6 +67,17 @@ class Command:
             raise LabError(f"this {how} without '{pattern}': {self.line}\n{self.output[-2000:]}{self.errors[-2000:]}")
         return match
 
+    def read_until(self, mark, seconds=SECONDS):
+        """What it wrote before the next `mark`, which is taken away with it."""
+        text, wanted = self.written[b"o"], mark.encode()
+        self.channel.wait_until(lambda: wanted in text or self.ended, seconds)
+        before, found, _ = text.partition(wanted)
+        if not found:
+            how = f"ended with {os.waitstatus_to_exitcode(self.status)}" if self.ended else f"took longer than {seconds} s"
+            raise LabError(f"this {how} before '{mark}': {self.line}\n{self.output[-2000:]}{self.errors[-2000:]}")
+        del text[:len(before) + len(wanted)]
+        return before.decode(errors="replace")
+
     def signal(self, number):
         """To the process itself: begin the command line with `exec` where that is to be a program."""
         self.channel.send(self.number, b"s", str(int(number)).encode())

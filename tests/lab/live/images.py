@@ -25,8 +25,11 @@ def debug_files(kernel):
     return image
 
 
-def program(kvmscope, folder):
-    """A disk with bin/kvmscope, the tools, and the libraries they need, made in `folder`."""
+def program(kvmscope, folder, other_build):
+    """A disk with bin/kvmscope, the tools, and the libraries they need, made in `folder`.
+
+    The debug files of KVM in the kernel `other_build` lie in its folder other-build.
+    """
     root = folder / "program"
     for part in ("bin", "lib64", LIBRARIES):
         (root / part).mkdir(parents=True)
@@ -39,6 +42,9 @@ def program(kvmscope, folder):
         for library in libraries(path):
             place = "lib64" if LOADER.match(library) else LIBRARIES
             shutil.copy(library, root / place / Path(library).name)
+    (root / "other-build").mkdir()
+    for module in other_build.debug.glob("lib/modules/*/kernel/arch/x86/kvm/kvm*.ko") if other_build else []:
+        shutil.copy(module, root / "other-build" / module.name)
     image = folder / "program.ext4"
     make(image, root)
     shutil.rmtree(root)

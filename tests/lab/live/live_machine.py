@@ -86,19 +86,29 @@ class LiveMachine:
 
     def load_kvm(self, parameters):
         """Loads KVM for AMD again, with other parameters: npt=0 is shadow paging, npt=1 the TDP MMU."""
-        self.channel.must(f"rmmod kvm_amd; insmod /modules/kvm-amd.ko {parameters}")
+        self.unload("kvm_amd")
+        self.channel.must(f"insmod /modules/kvm-amd.ko {parameters}")
+
+    def unload(self, *modules):
+        """Unloads modules in this order; a VM that dies holds KVM for some time more."""
+        for module in modules:
+            self.channel.must(f"for i in $(seq 100); do rmmod {module} && exit; sleep 0.1; done; exit 1")
 
 
 @contextlib.contextmanager
-def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=512, boot_parameters="", console=None):
-    """Gives a LiveMachine; ends it after the block. What the kernel says goes to the file `console`."""
+def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=768, boot_parameters="", console=None,
+         other_build=None):
+    """Gives a LiveMachine; ends it after the block. What the kernel says goes to the file `console`.
+
+    In /program/other-build are KVM's debug files of the kernel `other_build`.
+    """
     add_virtio(kernel)
     scenario = Scenario("live", "kvmscope inside", kvm_amd=kvm_amd, memory_mib=memory_mib)
     with tempfile.TemporaryDirectory(prefix="kvmscope-live-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         console = console or folder / "console"
         write_initramfs(folder / "initramfs", scenario, kernel)
-        disks = [images.debug_files(kernel), images.program(kvmscope, folder)]
+        disks = [images.debug_files(kernel), images.program(kvmscope, folder, other_build)]
         sockets = [stack.enter_context(end) for _ in range(2) for end in socket.socketpair()]
         control, their_control, monitor, their_monitor = sockets
         command = arguments(scenario, kernel, folder, disks, boot_parameters, their_control, their_monitor)

@@ -1,0 +1,71 @@
+"""Counts what kvmscope costs a live kernel: system calls on /proc/kcore, and CPU time to start."""
+
+import re
+import statistics
+from dataclasses import dataclass
+
+FIRST_MARK = 2_000_000_000
+OPENED = re.compile(r'open(?:at)?\(.*"/proc/kcore".*\) = (\d+)$')
+READ = re.compile(r"(?:pread64|read|preadv|readv)\((\d+),")
+STRACE = "strace -s 300 -o /tmp/trace -e trace=open,openat,read,pread64,preadv,readv,write"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the project promises."""
+
+    what: str
+    most: float
+
+
+ROOTS = Limit("`roots` with 3 vCPUs, reads of kcore", 150)
+PAGES = Limit("`pages`, reads of kcore per shadow page", 3)
+WATCH = Limit("`watch roots`, reads of kcore per vCPU and sample, 5 besides", 1)
+START = Limit("start-up, CPU time in times of `cat /proc/kallsyms`", 3)
+VCPUS = 3
+
+
+def reads_of(channel, commands):
+    """How often each command reads /proc/kcore, in one process, and the lines of all that it printed.
+
+    The first command opens the kernel, so that its reads are start-up's, too.
+    """
+    lines = "".join(f"{command}\nprint {FIRST_MARK + number}\n" for number, command in enumerate(commands))
+    answer = channel.run(f"exec {STRACE} kvmscope -f jsonl", text=lines)
+    if answer.status not in (0, 4):
+        raise AssertionError(f"{answer.how_it_ended()}: {answer.errors}")
+    counts, reads, kcore = [], 0, None
+    for line in channel.must("cat /tmp/trace").splitlines():
+        if opened := OPENED.search(line):
+            kcore = opened[1]
+        elif (read := READ.match(line)) and read[1] == kcore:
+            reads += 1
+        elif line.startswith("write(1,") and f"{FIRST_MARK + len(counts)}" in line:
+            counts.append(reads)
+            reads = 0
+    return counts, answer.output.splitlines()
+
+
+def roots_and_pages(machine):
+    """The figures of ROOTS and PAGES, of a guest with three vCPUs that is stopped."""
+    with machine.guests(f"live_guest switch-4 vcpus={VCPUS}"):
+        machine.channel.must("killall -STOP live_guest")
+        (_, roots, pages), printed = reads_of(machine.channel, ("vms", "roots", "pages"))
+    count = sum('"sp": "0x' in line and '"quadrant"' in line for line in printed)
+    return roots, pages / max(count, 1), count
+
+
+def start_up(machine, runs=5):
+    """The figure of START: both take turns, medians."""
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(cpu_seconds(machine.channel, "kvmscope vms"))
+        theirs.append(cpu_seconds(machine.channel, "cat /proc/kallsyms"))
+    return statistics.median(ours) / statistics.median(theirs), statistics.median(theirs)
+
+
+def cpu_seconds(channel, command):
+    """User and system time of a shell command."""
+    said = channel.must(f"{{ time {command} > /dev/null 2>&1; }} 2>&1")
+    return sum(60 * int(minutes) + float(seconds)
+               for minutes, seconds in re.findall(r"^(?:user|sys)\s+(\d+)m\s*([\d.]+)s", said, re.MULTILINE))

@@ -1,0 +1,33 @@
+"""Compares what a run must leave as it was: tracefs, the kernel's probes, and the processes."""
+
+import time
+
+# A guardian process has this long to disarm what a killed kvmscope had armed.
+SECONDS = 1.0
+PAUSE = 0.1
+
+TRACEFS = "/sys/kernel/tracing"
+STATE = (
+    *(f"cat {TRACEFS}/{file}" for file in ("kprobe_events", "uprobe_events", "dynamic_events", "set_event", "tracing_on",
+                                           "current_tracer", "trace_options", "buffer_size_kb", "events/enable")),
+    f"ls {TRACEFS}/instances {TRACEFS}/events",
+    "cat /sys/kernel/debug/kprobes/list",
+    "echo $(ps -o comm | grep -c '^kvmscope') processes of kvmscope",
+)
+
+
+def state(channel):
+    """What there is now, as text."""
+    return channel.must("; ".join(f"{line} 2>&1" for line in STATE) + "; true")
+
+
+def problems(channel, before):
+    """What is different now from the state `before`, after the time that is allowed for it."""
+    end = time.monotonic() + SECONDS
+    while (now := state(channel)) != before:
+        if time.monotonic() > end:
+            old, new = before.splitlines(), now.splitlines()
+            return [*(f"left behind: {line}" for line in new if line not in old),
+                    *(f"gone: {line}" for line in old if line not in new)] or ["left behind: the order of lines changed"]
+        time.sleep(PAUSE)
+    return []

@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""Tests kvmscope on live kernels: in machines with guests that rest, and with guests that never do."""
+
+import argparse
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+
+import kernels  # noqa: E402  pylint: disable=wrong-import-position
+import live_machine  # noqa: E402  pylint: disable=wrong-import-position
+from inside import Bench  # noqa: E402  pylint: disable=wrong-import-position
+from lab.checks import Checks  # noqa: E402  pylint: disable=wrong-import-position
+from store import LabError  # noqa: E402  pylint: disable=wrong-import-position
+
+# The module of each, in this order; each leaves the machine as it found it, but the last may spoil it.
+PARTS = {
+    "idle": "idle_test",
+    "load": "load_test",
+    "counts": "counts_test",
+    "footprint": "footprint_test",
+    "trace-load": "trace_load_test",
+    "trace-ends": "trace_ends_test",
+    "bad-host": "bad_host_test",
+}
+
+
+class SharedChecks(Checks):
+    """Checks that several machines add to at a time."""
+
+    lock = threading.Lock()
+
+    def check(self, name, problems, remark=""):
+        with self.lock:
+            return super().check(name, problems, remark)
+
+
+def test_kernel(options, series, parts, checks):
+    """Runs the parts in one machine; a part that breaks it costs its own checks only."""
+    kernel = kernels.resolve(series)
+    other = kernels.resolve(next(name for name in kernels.SERIES if name != series))
+    parts = list(parts)
+    while parts:
+        part = "boot"
+        try:
+            with live_machine.boot(kernel, options.kvmscope, other_build=other) as live:
+                while parts:
+                    part = parts.pop(0)
+                    import_module(PARTS[part]).run(Bench(live, options.kvmscope, checks, series, options.long))
+        except LabError as error:
+            checks.check(f"live {series} {part}", str(error).splitlines())
+            if part == "boot":
+                return
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
+    parser.add_argument("--kernel", choices=kernels.SERIES, action="append", help="both without it; repeatable")
+    parser.add_argument("--part", choices=PARTS, action="append", help="all without it; repeatable")
+    parser.add_argument("--long", action="store_true", help="a load of ten minutes instead of one")
+    options = parser.parse_args()
+    checks = SharedChecks()
+    series = options.kernel or kernels.SERIES
+    # A machine is one thread: two of them fill two processors.
+    with ThreadPoolExecutor(len(series)) as pool:
+        jobs = [pool.submit(test_kernel, options, name, options.part or PARTS, checks) for name in series]
+        for job in jobs:
+            job.result()
+    return checks.status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

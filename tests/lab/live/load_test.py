@@ -1,0 +1,114 @@
+"""kvmscope beside guests that zap and switch all the time: it must neither crash nor hang, and say which records are torn.
+
+Every 50th round the guests are stopped (SIGSTOP): then all records must equal those of a dump.
+"""
+
+import json
+import time
+from collections import Counter
+
+from inside import parse_all
+
+COMMANDS = ("roots", "pages --tdp", "tree 0.0", "unsync")
+ROUNDS_BETWEEN_STOPS = 50
+FRESH_PROCESSES = 20
+ROUND_SECONDS = 120
+FIRST_MARK = 1_000_000_000
+
+# What is loaded, the guests, how many rounds at least, and for how many seconds at least. `torn` says whether torn records must
+# be seen: without shadow pages that are zapped all the time they are too rare to be sure.
+QUICK = (
+    {"name": "shadow", "kvm_amd": "npt=0", "guests": ("rewrite vcpus=2", "slots"), "rounds": 51, "seconds": 30, "torn": True},
+    {"name": "tdp", "kvm_amd": "npt=1", "guests": ("slots vcpus=2", "switch-4"), "rounds": 51, "seconds": 10, "torn": False},
+)
+LONG = (
+    {**QUICK[0], "rounds": 1000, "seconds": 300},
+    {**QUICK[1], "rounds": 200, "seconds": 60},
+)
+
+
+def run(bench):
+    for load in LONG if bench.long else QUICK:
+        bench.machine.load_kvm(load["kvm_amd"])
+        with bench.machine.guests(*(f"live_guest {guest}" for guest in load["guests"])):
+            Load(bench, load).run()
+
+
+class Load:
+    """One process that is asked again and again, and some that are asked once."""
+
+    def __init__(self, bench, load):
+        self.bench = bench
+        self.load = load
+        self.title = f"load {load['name']}"
+        self.truths = Counter()
+        self.problems = []
+        self.mark = FIRST_MARK
+        self.process = None
+
+    def run(self):
+        rounds, started = 0, time.monotonic()
+        self.process = self.bench.machine.channel.start("exec kvmscope -f jsonl", has_input=True)
+        while rounds < self.load["rounds"] or time.monotonic() - started < self.load["seconds"]:
+            rounds += 1
+            for command in COMMANDS:
+                self.note(command, self.ask(command))
+            if rounds % ROUNDS_BETWEEN_STOPS == 0:
+                self.compare_stopped()
+        self.process.end_input()
+        answer = self.process.wait()
+        # 4 and words say that something could not be read; nothing here is corrupt, and no command wrong.
+        if answer.status not in (0, 4):
+            self.problems.append(f"{answer.how_it_ended()}, not status 0 or 4: {answer.errors[-1000:]}")
+        self.bench.check(self.title, self.problems, f"{rounds} rounds in {time.monotonic() - started:.0f} s")
+        self.fresh_processes()
+        self.bench.check(self.title, self.wrong_truths(), f"truth: {dict(self.truths)}")
+
+    def ask(self, command):
+        """The lines that the process prints for the command."""
+        self.mark += 1
+        self.process.write(f"{command}\nprint {self.mark}\n")
+        return self.process.read_until(f'"value": "{self.mark}"}}\n', ROUND_SECONDS).splitlines()[:-1]
+
+    def note(self, command, lines):
+        for line in lines:
+            try:
+                self.count(json.loads(line))
+            except ValueError:
+                self.problems.append(f"{command} printed a line that is no JSON: {line[:200]}")
+
+    def count(self, record):
+        truth = record.get("truth")
+        self.truths[truth.split(":")[0] if isinstance(truth, str) else str(truth)] += 1
+
+    def compare_stopped(self):
+        channel = self.bench.machine.channel
+        channel.must("killall -STOP live_guest")
+        try:
+            live = {command: ([json.loads(line) for line in self.ask(command)], []) for command in COMMANDS}
+            with self.bench.machine.stopped_dump() as dump:
+                self.bench.equals_dump(f"{self.title}, stopped", live, dump)
+        finally:
+            channel.must("killall -CONT live_guest")
+
+    def fresh_processes(self):
+        problems = []
+        for number in range(FRESH_PROCESSES):
+            command = COMMANDS[number % len(COMMANDS)]
+            answer = self.bench.run(f"exec kvmscope -f json {command}", ROUND_SECONDS)
+            arrays, wrong = parse_all(answer.output)
+            if answer.status not in (0, 4):
+                wrong.append(f"{answer.how_it_ended()}: {answer.errors[-1000:]}")
+            problems += [f"{command}: {what}" for what in wrong]
+            for record in (record for array in arrays for record in array):
+                self.count(record)
+        self.bench.check(self.title, problems, f"{FRESH_PROCESSES} processes")
+
+    def wrong_truths(self):
+        problems = [f"{count} records have the truth {truth}" for truth, count in self.truths.items()
+                    if truth not in ("stable", "torn")]
+        if self.load["torn"] and not self.truths["torn"]:
+            problems.append("no record was torn: nobody would notice a label that is never set")
+        if not self.truths["stable"]:
+            problems.append("no record was stable")
+        return problems
