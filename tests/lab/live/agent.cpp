@@ -20,7 +20,8 @@ namespace {
 
 constexpr size_t kHeaderBytes = 9;
 constexpr size_t kMostBytes = 64 * 1024;
-constexpr int kPollMilliseconds = 1000;
+// The end of a command just before poll() is noticed after it.
+constexpr int kPollMilliseconds = 20;
 
 // From the host:
 constexpr char kRun = 'r';       // a command line; its standard input is empty

@@ -18,11 +18,12 @@ class Limit:
     most: float
 
 
-ROOTS = Limit("`roots` with 3 vCPUs, reads of kcore", 150)
-PAGES = Limit("`pages`, reads of kcore per shadow page", 3)
-WATCH = Limit("`watch roots`, reads of kcore per vCPU and sample, 5 besides", 1)
-START = Limit("start-up, CPU time in times of `cat /proc/kallsyms`", 3)
 VCPUS = 3
+RUNS = 5
+ROOTS = Limit("roots with 3 vCPUs, reads of kcore", 150)
+PAGES = Limit("pages, reads of kcore per shadow page", 3)
+WATCH = Limit("watch roots, reads of kcore per vCPU and sample", 1)
+START = Limit("start-up, CPU time against cat /proc/kallsyms", 3)
 
 
 def reads_of(channel, commands):
@@ -46,22 +47,29 @@ def reads_of(channel, commands):
     return counts, answer.output.splitlines()
 
 
-def roots_and_pages(machine):
-    """The figures of ROOTS and PAGES, of a guest with three vCPUs that is stopped."""
+def figures(machine):
+    """(Limit, figure, remark) of all that is promised."""
     with machine.guests(f"live_guest switch-4 vcpus={VCPUS}"):
         machine.channel.must("killall -STOP live_guest")
-        (_, roots, pages), printed = reads_of(machine.channel, ("vms", "roots", "pages"))
-    count = sum('"sp": "0x' in line and '"quadrant"' in line for line in printed)
-    return roots, pages / max(count, 1), count
+        yield from roots_and_pages(machine)
+    yield start_up(machine)
 
 
-def start_up(machine, runs=5):
-    """The figure of START: both take turns, medians."""
+def roots_and_pages(machine):
+    (_, roots, pages), printed = reads_of(machine.channel, ("vms", "roots", "pages"))
+    count = sum('"quadrant"' in line for line in printed)
+    yield ROOTS, roots, "one process, after start-up"
+    yield PAGES, pages / max(count, 1), f"{count} pages"
+
+
+def start_up(machine):
+    """Both take turns; medians."""
     ours, theirs = [], []
-    for _ in range(runs):
+    for _ in range(RUNS):
         ours.append(cpu_seconds(machine.channel, "kvmscope vms"))
         theirs.append(cpu_seconds(machine.channel, "cat /proc/kallsyms"))
-    return statistics.median(ours) / statistics.median(theirs), statistics.median(theirs)
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    return START, mine / other, f"{mine:.2f} s against {other:.2f} s"
 
 
 def cpu_seconds(channel, command):

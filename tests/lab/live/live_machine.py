@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 SOURCES = (HERE / "CMakeLists.txt", HERE / "agent.cpp", *sorted((HERE / "guest").iterdir()))
 PROGRAMS = ("live_agent", "live_guest")
 RESTING_GUESTS = ("shadow", "tdp", "big-shadow", "big-tdp")
+MOST_PLUGGED_MIB = 1024
 GREETING_SECONDS = 240
 GUEST_SECONDS = 120
 
@@ -84,6 +85,21 @@ class LiveMachine:
             time.sleep(0.1)
         raise LabError("the guests' VMs are still there")
 
+    def plug_memory(self, mib):
+        """Adds memory to the machine while it runs; it then lies above 4 GiB."""
+        blocks = self.channel.must("ls -d /sys/devices/system/memory/memory*").split()
+        self._qmp.call("object-add", **{"qom-type": "memory-backend-ram", "id": "plugged", "size": mib << 20})
+        self._qmp.call("device_add", driver="pc-dimm", id="dimm", memdev="plugged")
+        end = time.monotonic() + GUEST_SECONDS
+        while time.monotonic() < end:
+            new = set(self.channel.must("ls -d /sys/devices/system/memory/memory*").split()) - set(blocks)
+            if new:
+                # A block that is online already refuses.
+                self.channel.must("; ".join(f"echo online > {block}/state" for block in sorted(new)) + "; true")
+                return
+            time.sleep(0.1)
+        raise LabError("the machine does not notice its new memory")
+
     def load_kvm(self, parameters):
         """Loads KVM for AMD again, with other parameters: npt=0 is shadow paging, npt=1 the TDP MMU."""
         self.unload("kvm_amd")
@@ -128,8 +144,9 @@ def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=768, boot_parameters="", 
 
 def arguments(scenario, kernel, folder, disks, boot_parameters, control, monitor):
     command = machine.arguments(scenario, kernel, folder / "initramfs", monitor.fileno())
-    # QEMU takes the last one.
-    command += ["-append", f"console=ttyS0 panic=-1 {boot_parameters}"]
+    # QEMU takes the last one of each.
+    command += ["-append", f"console=ttyS0 panic=-1 {boot_parameters}",
+                "-m", f"{scenario.memory_mib},slots=1,maxmem={scenario.memory_mib + MOST_PLUGGED_MIB}M"]
     for disk in disks:
         command += ["-drive", f"file={disk},if=virtio,format=raw,readonly=on"]
     return command + [

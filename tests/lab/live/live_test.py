@@ -25,6 +25,7 @@ PARTS = {
     "footprint": "footprint_test",
     "trace-load": "trace_load_test",
     "trace-ends": "trace_ends_test",
+    "memory": "memory_test",
     "bad-host": "bad_host_test",
 }
 

@@ -68,7 +68,9 @@ class Load:
         """The lines that the process prints for the command."""
         self.mark += 1
         self.process.write(f"{command}\nprint {self.mark}\n")
-        return self.process.read_until(f'"value": "{self.mark}"}}\n', ROUND_SECONDS).splitlines()[:-1]
+        text = self.process.read_until(f'"value": "{self.mark}"', ROUND_SECONDS)
+        self.process.read_until("\n")
+        return text.splitlines()[:-1]
 
     def note(self, command, lines):
         for line in lines:
@@ -78,12 +80,12 @@ class Load:
                 self.problems.append(f"{command} printed a line that is no JSON: {line[:200]}")
 
     def count(self, record):
-        truth = record.get("truth")
-        self.truths[truth.split(":")[0] if isinstance(truth, str) else str(truth)] += 1
+        self.truths[str(record.get("truth"))] += 1
 
     def compare_stopped(self):
         channel = self.bench.machine.channel
-        channel.must("killall -STOP live_guest")
+        # A vCPU leaves its guest before it stops.
+        channel.must("killall -STOP live_guest; sleep 0.3")
         try:
             live = {command: ([json.loads(line) for line in self.ask(command)], []) for command in COMMANDS}
             with self.bench.machine.stopped_dump() as dump:
