@@ -3,6 +3,7 @@
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/targets.hpp"
+#include "core/kvm/level_counter.hpp"
 
 namespace kvmscope {
 namespace {

@@ -4,44 +4,15 @@
 
 #include "core/base/error.hpp"
 #include "core/base/interrupt.hpp"
+#include "core/kvm/special_tables.hpp"
 
 namespace kvmscope::kvm {
 namespace {
 
-constexpr unsigned entries_per_table = 512;
 constexpr unsigned index_bits = 9;
-constexpr unsigned pae_level = 3;
-constexpr unsigned pae_entries = 4;
 
 unsigned shift_of(unsigned level) {
   return page_shift + index_bits * (level - 1);
-}
-
-unsigned entries_of(unsigned level, bool special) {
-  return special && level == pae_level ? pae_entries : entries_per_table;
-}
-
-// The rest of a PAE table is no table: its entries are taken as empty.
-Table top_table(const Kvm& kvm, const TreeStart& start) {
-  Table table{};
-  const unsigned bytes = 8 * entries_of(start.level, start.special);
-  kvm.kernel().physical().read(start.table, std::as_writable_bytes(std::span(table)).first(bytes));
-  return table;
-}
-
-SpteKind special_kind(std::uint64_t entry) {
-  // Empty is 0, or ~0 until v5.11.
-  return (entry & 1) != 0 && entry != ~0ULL ? SpteKind::table : SpteKind::nonpresent;
-}
-
-// pml5_root leads to pml4_root, that to pae_root, and only that to shadow pages.
-bool special_below(bool special, unsigned level) {
-  return special && level > pae_level;
-}
-
-Error met_again(PhysAddr table) {
-  return {ErrorKind::corrupt,
-          fmt::format("the table at {:#x} is met again on its own path", table.value)};
 }
 
 // Guest virtual addresses are shown canonical, as the guest writes them.
@@ -52,6 +23,18 @@ std::uint64_t canonical(const TreeStart& start, std::uint64_t address) {
 }
 
 }  // namespace
+
+Table top_table(const Kvm& kvm, const TreeStart& start) {
+  Table table{};
+  const unsigned bytes = 8 * entries_of(start.level, start.special);
+  kvm.kernel().physical().read(start.table, std::as_writable_bytes(std::span(table)).first(bytes));
+  return table;
+}
+
+Error met_again(PhysAddr table) {
+  return {ErrorKind::corrupt,
+          fmt::format("the table at {:#x} is met again on its own path", table.value)};
+}
 
 std::string_view name(Domain domain) {
   switch (domain) {
@@ -82,74 +65,6 @@ TreeStart start_of(const Kvm& kvm, const ShadowPage& page) {
                         : page.role.direct                       ? Domain::gpa
                                                                  : Domain::gva;
   return {*table, page.level(), false, page, domain, 0};
-}
-
-LevelCounter::LevelCounter(const Kvm& kvm, OnLost lost)
-    : kvm_(kvm), format_(kvm.spte_format()), lost_(std::move(lost)) {}
-
-LevelCounts LevelCounter::count(const TreeStart& start) {
-  path_.clear();
-  if (!start.special) return count_table(start.table, start.level, false);
-  return count_entries(top_table(kvm_, start), start.level, true);
-}
-
-const LevelCounts& LevelCounter::count_table(PhysAddr table, unsigned level, bool special) {
-  // Tables are page-aligned, so the level fits into the low bits of the key.
-  const std::uint64_t key = table.value | level;
-  const auto known = known_.find(key);
-  if (known != known_.end()) return known->second;
-  check_interrupt();
-  LevelCounts counts;
-  if (Table entries; read_or_lose(table, entries)) {
-    path_.push_back(table);
-    if (level == 1)
-      counts.leaves[1] = count_leaves(entries);
-    else
-      counts = count_entries(entries, level, special);
-    path_.pop_back();
-  }
-  return known_.emplace(key, counts).first->second;
-}
-
-bool LevelCounter::read_or_lose(PhysAddr at, Table& into) {
-  const std::optional<Error> lost =
-      lost_in([&] { kvm_.kernel().physical().read(at, std::as_writable_bytes(std::span(into))); });
-  if (lost) lost_(*lost);
-  return !lost;
-}
-
-// Most tables are of level 1 and full: no branch per entry where one bit tells.
-std::uint64_t LevelCounter::count_leaves(const Table& table) const {
-  std::uint64_t leaves = 0;
-  if (format_.mmu_present != 0)
-    for (const std::uint64_t entry : table) leaves += (entry & format_.mmu_present) != 0 ? 1 : 0;
-  else
-    for (const std::uint64_t entry : table) leaves += format_.is_present(entry) ? 1 : 0;
-  return leaves;
-}
-
-LevelCounts LevelCounter::count_entries(const Table& table, unsigned level, bool special) {
-  LevelCounts counts;
-  for (const std::uint64_t entry : table) {
-    if (format_.is_empty(entry)) continue;
-    const SpteKind kind = special ? special_kind(entry) : format_.kind(entry, level);
-    if (kind == SpteKind::leaf) {
-      ++counts.leaves[level];
-    } else if (kind == SpteKind::table) {
-      ++counts.tables[level];
-      const PhysAddr target = format_.target(entry);
-      if (std::find(path_.begin(), path_.end(), target) != path_.end()) {
-        lost_(met_again(target));
-        continue;
-      }
-      const LevelCounts& below = count_table(target, level - 1, special_below(special, level));
-      for (unsigned i = 1; i < level; ++i) {
-        counts.tables[i] += below.tables[i];
-        counts.leaves[i] += below.leaves[i];
-      }
-    }
-  }
-  return counts;
 }
 
 namespace {

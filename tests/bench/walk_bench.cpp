@@ -9,6 +9,7 @@
 
 #include "core/base/file.hpp"
 #include "core/kvm/kvm.hpp"
+#include "core/kvm/level_counter.hpp"
 #include "core/kvm/walk.hpp"
 #include "core/memory/dump.hpp"
 #include "dwarf/finder.hpp"

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "core/kvm/walk.hpp"
+#include "core/kvm/level_counter.hpp"
 #include "tests/support/fake_kernel.hpp"
 
 namespace kvmscope::kvm {

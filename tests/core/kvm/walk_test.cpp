@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/kvm/level_counter.hpp"
 #include "tests/core/base/expect_error.hpp"
 #include "tests/support/fake_kernel.hpp"
 
