@@ -2,9 +2,9 @@
 
 #include <array>
 
+#include "core/base/nearest.hpp"
 #include "core/expression/lexer.hpp"
 #include "core/kernel/kernel.hpp"
-#include "core/object/member_path.hpp"
 
 namespace kvmscope {
 namespace {

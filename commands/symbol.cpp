@@ -5,8 +5,8 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/expressions.hpp"
+#include "core/base/nearest.hpp"
 #include "core/kernel/kernel.hpp"
-#include "core/object/member_path.hpp"
 
 namespace kvmscope {
 namespace {

@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/shell/line_error.hpp"
-#include "commands/shell/nearest.hpp"
+#include "core/base/nearest.hpp"
 
 namespace kvmscope {
 namespace {

@@ -5,8 +5,8 @@
 #include <fmt/ranges.h>
 
 #include "commands/shell/arguments.hpp"
-#include "commands/shell/nearest.hpp"
 #include "core/base/error.hpp"
+#include "core/base/nearest.hpp"
 
 namespace kvmscope {
 namespace {

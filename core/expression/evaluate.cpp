@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/base/nearest.hpp"
 #include "core/expression/lexer.hpp"
 #include "core/object/member_path.hpp"
 

@@ -1,9 +1,10 @@
 #include "core/kernel/fields.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <variant>
 
 #include "core/base/error.hpp"
+#include "core/object/member_path.hpp"
 
 namespace kvmscope {
 namespace {
@@ -13,44 +14,26 @@ constexpr std::uint64_t span_gap = 1024;
 // A field larger than this is never copied as part of its structure.
 constexpr std::uint64_t largest_copy = 4096;
 
-struct Step {
-  std::string_view name;
-  std::optional<std::uint64_t> index;
-};
-
-// Takes "name", "name[3]" off the front of a chain.
-Step take_step(std::string_view& path) {
-  const std::size_t dot = std::min(path.find('.'), path.size());
-  std::string_view part = path.substr(0, dot);
-  path.remove_prefix(std::min(dot + 1, path.size()));
-  const std::size_t bracket = part.find('[');
-  if (bracket == std::string_view::npos) return {part, std::nullopt};
-  std::uint64_t index = 0;
-  const char* end = part.data() + part.size();
-  const auto result = std::from_chars(part.data() + bracket + 1, end, index);
-  if (result.ec != std::errc() || result.ptr + 1 != end || *result.ptr != ']')
-    throw_error(ErrorKind::usage, "bad index in '{}'", part);
-  return {part.substr(0, bracket), index};
-}
-
 }  // namespace
 
 std::optional<FoundMember> find_path(const Types& types, const Type& aggregate,
                                      std::string_view path) {
   FoundMember at{&aggregate, 0, 0};
-  while (!path.empty()) {
-    const Step step = take_step(path);
-    const Type& container = types.complete(strip(*at.type));
-    if (!is_aggregate(container)) return std::nullopt;
-    const std::optional<FoundMember> member = find_member(container, step.name);
-    if (!member) return std::nullopt;
-    at = {member->type, at.bit_offset + member->bit_offset, member->bit_size};
-    if (!step.index) continue;
+  for (const MemberStep& step : parse_member_path(path)) {
+    if (const auto* name = std::get_if<std::string_view>(&step)) {
+      const Type& container = types.complete(strip(*at.type));
+      if (!is_aggregate(container)) return std::nullopt;
+      const std::optional<FoundMember> member = find_member(container, *name);
+      if (!member) return std::nullopt;
+      at = {member->type, at.bit_offset + member->bit_offset, member->bit_size};
+      continue;
+    }
+    const std::uint64_t index = std::get<std::uint64_t>(step);
     const Type& array = strip(*at.type);
-    if (array.kind != TypeKind::array || (array.count && *step.index >= *array.count))
+    if (array.kind != TypeKind::array || (array.count && index >= *array.count))
       return std::nullopt;
     const Type& element = types.complete(strip(array.target.get()));
-    at = {&array.target.get(), at.bit_offset + 8 * element.size * *step.index, 0};
+    at = {&array.target.get(), at.bit_offset + 8 * element.size * index, 0};
   }
   return at;
 }

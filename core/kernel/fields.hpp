@@ -15,8 +15,8 @@
 
 namespace kvmscope {
 
-// A member chain: "arch.active_mmu_pages", "mem[2].base", "role.level".
-// Throws Error{usage} on a chain that is malformed or leaves an array.
+// Where a path such as "arch.active_mmu_pages" or "mem[2].base" leads; none when a step is not
+// there or leaves its array. Throws Error{usage} on a path that is malformed.
 std::optional<FoundMember> find_path(const Types& types, const Type& aggregate,
                                      std::string_view path);
 

@@ -1,17 +1,15 @@
 #include "core/object/member_path.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "core/base/error.hpp"
+#include "core/base/nearest.hpp"
 #include "core/object/object.hpp"
 
 namespace kvmscope {
 namespace {
 
 constexpr int max_nesting = 64;  // of anonymous members; more is a type that contains itself
-constexpr std::size_t max_suggestion_length = 64;
 
 void collect_names(const Type& aggregate, int depth, std::vector<std::string>& names) {
   if (depth > max_nesting) return;
@@ -23,30 +21,17 @@ void collect_names(const Type& aggregate, int depth, std::vector<std::string>& n
   }
 }
 
-// Letters to insert, delete or replace to make one word of the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row.back();
+[[noreturn]] void throw_malformed(std::string_view path) {
+  throw_error(ErrorKind::usage, "'{}' is no path of members, such as arch.prev_roots[1].hpa", path);
 }
 
-// "[12]" from the front of `path`.
-std::uint64_t take_index(std::string_view& path, std::string_view whole) {
+// "[12]" from the front of `rest`.
+std::uint64_t take_index(std::string_view& rest, std::string_view path) {
   std::uint64_t index = 0;
-  const char* const end = path.data() + path.size();
-  const auto [stop, error] = std::from_chars(path.data() + 1, end, index);
-  if (error != std::errc() || stop == end || *stop != ']')
-    throw_error(ErrorKind::usage, "'{}' is no path of members, such as arch.prev_roots[1].hpa",
-                whole);
-  path.remove_prefix(static_cast<std::size_t>(stop - path.data()) + 1);
+  const char* const end = rest.data() + rest.size();
+  const auto [stop, error] = std::from_chars(rest.data() + 1, end, index);
+  if (error != std::errc() || stop == end || *stop != ']') throw_malformed(path);
+  rest.remove_prefix(static_cast<std::size_t>(stop - rest.data()) + 1);
   return index;
 }
 
@@ -75,20 +60,35 @@ FoundMember need_member(const Types& types, const Type& aggregate, std::string_v
               did_you_mean(name, member_names(type)));
 }
 
-FoundMember need_member_path(const Types& types, const Type& aggregate, std::string_view path) {
-  FoundMember found{&aggregate, 0, 0};
+std::vector<MemberStep> parse_member_path(std::string_view path) {
+  std::vector<MemberStep> steps;
   std::string_view rest = path;
-  for (bool first = true; first || !rest.empty(); first = false) {
-    if (!rest.empty() && rest.front() == '[') {
-      const std::uint64_t index = take_index(rest, path);
-      found = element(types, found, index);
+  do {
+    if (rest.starts_with('[')) {
+      steps.emplace_back(take_index(rest, path));
       continue;
     }
-    if (!first && rest.front() == '.') rest.remove_prefix(1);
+    if (!steps.empty()) {
+      if (rest.front() != '.') throw_malformed(path);
+      rest.remove_prefix(1);
+    }
     const std::string_view name = rest.substr(0, rest.find_first_of(".["));
+    if (name.empty()) throw_malformed(path);
+    steps.emplace_back(name);
     rest.remove_prefix(name.size());
+  } while (!rest.empty());
+  return steps;
+}
+
+FoundMember need_member_path(const Types& types, const Type& aggregate, std::string_view path) {
+  FoundMember found{&aggregate, 0, 0};
+  for (const MemberStep& step : parse_member_path(path)) {
+    if (const auto* index = std::get_if<std::uint64_t>(&step)) {
+      found = element(types, found, *index);
+      continue;
+    }
     const std::uint64_t base = found.bit_offset;
-    found = need_member(types, *found.type, name);
+    found = need_member(types, *found.type, std::get<std::string_view>(step));
     found.bit_offset += base;
   }
   return found;
@@ -98,29 +98,6 @@ std::vector<std::string> member_names(const Type& aggregate) {
   std::vector<std::string> names;
   collect_names(strip(aggregate), 0, names);
   return names;
-}
-
-std::optional<std::string> closest(std::string_view word, std::span<const std::string> candidates) {
-  if (word.size() > max_suggestion_length) return std::nullopt;
-  std::size_t best = word.size() / 3 + 2;  // one more than the distance that still is a typo
-  const std::string* found = nullptr;
-  for (const std::string& candidate : candidates) {
-    if (candidate.size() > max_suggestion_length) continue;
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance >= best || distance >= candidate.size()) continue;
-    best = distance;
-    found = &candidate;
-  }
-  if (found != nullptr) return *found;
-  // A word that was cut short, or half of a longer one.
-  for (const std::string& candidate : candidates)
-    if (word.size() >= 3 && candidate.find(word) != std::string::npos) return candidate;
-  return std::nullopt;
-}
-
-std::string did_you_mean(std::string_view word, std::span<const std::string> candidates) {
-  const std::optional<std::string> meant = closest(word, candidates);
-  return meant ? fmt::format(" (did you mean '{}'?)", *meant) : "";
 }
 
 }  // namespace kvmscope

@@ -81,7 +81,7 @@ TEST_F(Fields, AreNotFoundByAWrongPath) {
 
 TEST_F(Fields, RefuseAPathThatIsMalformed) {
   for (const char* path : {"pairs[", "pairs[]", "pairs[x]", "pairs[1", "pairs[1]x", "pairs[-1]"})
-    EXPECT_ERROR(bit_offset(path), ErrorKind::usage, "bad index");
+    EXPECT_ERROR(bit_offset(path), ErrorKind::usage, "is no path of members");
 }
 
 // ---- groups

@@ -133,13 +133,5 @@ TEST_F(ObjectTest, PathsOfMembersAreChecked) {
     EXPECT_NE(error_of([&] { need_member_path(sources, mmu_type, path); }), "") << path;
 }
 
-TEST_F(ObjectTest, SuggestionsAreCloseOrThereAreNone) {
-  const std::vector<std::string> names = {"root_mmu", "guest_mmu", "walk_mmu", "x"};
-  EXPECT_EQ(closest("rootmmu", names), "root_mmu");
-  EXPECT_EQ(closest("guest", names), "guest_mmu");
-  EXPECT_EQ(closest("abcdefgh", names), std::nullopt);
-  EXPECT_EQ(closest("", names), std::nullopt);
-}
-
 }  // namespace
 }  // namespace kvmscope
