@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "dwarf/dwarf_code.hpp"
 #include "dwarf/dwarf_types.hpp"
 #include "dwarf/elf_file.hpp"
 #include "dwarf/elf_symbols.hpp"
@@ -34,7 +35,21 @@ class ElfDebugFile : public DebugFile {
     return types != nullptr ? static_cast<const TypeSource&>(*types) : none_;
   }
 
-  const SymbolSource& symbols() const override {
+  const SymbolSource& symbols() const override { return elf_symbols(); }
+
+  const Type* variable_type(std::string_view name) const override {
+    const dwarf::DwarfTypes* types = dwarf();
+    return types != nullptr ? types->variable(name) : nullptr;
+  }
+
+  const CodeSource& code() const override {
+    const dwarf::DwarfTypes* types = dwarf();
+    if (!code_ && types != nullptr) code_.emplace(elf_, *types, elf_symbols());
+    return code_ ? static_cast<const CodeSource&>(*code_) : no_code();
+  }
+
+ private:
+  const dwarf::ElfSymbols& elf_symbols() const {
     if (!symbols_) {
       // The kernel calls its modules by C names.
       std::string module = elf_.is_relocatable() ? module_of_file(path()) : "";
@@ -44,12 +59,6 @@ class ElfDebugFile : public DebugFile {
     return *symbols_;
   }
 
-  const Type* variable_type(std::string_view name) const override {
-    const dwarf::DwarfTypes* types = dwarf();
-    return types != nullptr ? types->variable(name) : nullptr;
-  }
-
- private:
   const dwarf::DwarfTypes* dwarf() const {
     if (!types_ && has_types()) types_.emplace(elf_);
     return types_ ? &*types_ : nullptr;
@@ -59,6 +68,7 @@ class ElfDebugFile : public DebugFile {
   NoTypes none_;
   mutable std::optional<dwarf::DwarfTypes> types_;
   mutable std::optional<dwarf::ElfSymbols> symbols_;
+  mutable std::optional<dwarf::DwarfCode> code_;
 };
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace {
 
 // More qualifiers than this on one type are a loop.
 constexpr int max_qualifiers = 16;
+// Pieces of one function; a list without end is damage.
+constexpr std::size_t max_ranges = 100'000;
 
 // libdw takes plain pointers, but writes to an entry only to remember its abbreviation.
 Dwarf_Die* plain(const Die& die) {
@@ -122,6 +124,29 @@ const char* name_of(const Die& die) {
   const char* name = dwarf_formstring(&*attribute);
   if (name == nullptr) throw_damaged(offset_of(die), "its name cannot be read");
   return name;
+}
+
+const char* full_name_of(const Die& die) {
+  return dwarf_diename(plain(die));
+}
+
+std::optional<std::uint64_t> address(const Die& die, unsigned name) {
+  std::optional<Dwarf_Attribute> attribute = attribute_of(die, name);
+  Dwarf_Addr value = 0;
+  if (!attribute || dwarf_formaddr(&*attribute, &value) != 0) return std::nullopt;
+  return value;
+}
+
+std::vector<CodeRange> ranges_of(const Die& die) {
+  std::vector<CodeRange> ranges;
+  Dwarf_Addr base = 0, begin = 0, end = 0;
+  std::ptrdiff_t at = 0;
+  while ((at = dwarf_ranges(plain(die), at, &base, &begin, &end)) > 0) {
+    if (begin < end) ranges.push_back({begin, end});
+    if (ranges.size() > max_ranges) throw_damaged(offset_of(die), "code in too many pieces");
+  }
+  if (at < 0) throw_damaged(offset_of(die), "its addresses cannot be read");
+  return ranges;
 }
 
 std::optional<Die> type_of(const Die& die) {

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
+
+#include "core/types/code.hpp"
 
 namespace kvmscope::dwarf {
 
@@ -34,8 +37,16 @@ std::optional<std::uint64_t> number(const Die& die, unsigned attribute);
 std::optional<Die> reference(const Die& die, unsigned attribute);
 // DW_AT_name, or nullptr; lives as long as the Dwarf.
 const char* name_of(const Die& die);
+// The same, also where the entry leaves it to the one that it is a copy or the definition of.
+const char* full_name_of(const Die& die);
 
 // What DW_AT_type leads to, without const, volatile, restrict and _Atomic; none: void.
 std::optional<Die> type_of(const Die& die);
+
+// The address in an attribute; none when the entry does not have it, or has no address there.
+std::optional<std::uint64_t> address(const Die& die, unsigned attribute);
+// Code from (inclusive) and to (exclusive) which address, in the order of the debug info; empty
+// ranges are left out.
+std::vector<CodeRange> ranges_of(const Die& die);
 
 }  // namespace kvmscope::dwarf

@@ -34,6 +34,9 @@ class DwarfTypes : public TypeSource, private TypeLoader {
                                  std::size_t limit) const override;
   // The type of a variable at the top level of a unit; nullptr when there is none.
   const Type* variable(std::string_view name) const;
+  // What an entry's DW_AT_type says, loaded when it is looked at; empty: void.
+  TypeRef target_of(const Die& die) const;
+  Dwarf* handle() const { return dwarf_.get(); }
 
  private:
   const Type& load(std::uint64_t offset) const override;
@@ -43,7 +46,6 @@ class DwarfTypes : public TypeSource, private TypeLoader {
   Member read_member(const Die& die) const;
   void read_enumerators(const Die& die, Type& type) const;
   void read_array(const Die& die, Type& type) const;
-  TypeRef target_of(const Die& die) const;
   const Type* loaded_target(const Die& die) const;
 
   const ElfFile& file_;

@@ -145,6 +145,16 @@ std::optional<Symbol> ElfSymbols::nearest(std::uint64_t address) const {
   return after == by_address_.begin() ? std::nullopt : std::optional(describe(**std::prev(after)));
 }
 
+std::vector<FunctionSymbol> ElfSymbols::functions() const {
+  std::vector<FunctionSymbol> found;
+  for (const Elf64_Sym& symbol : symbols_) {
+    const bool is_function = ELF64_ST_TYPE(symbol.st_info) == STT_FUNC;
+    if (is_function && is_named(symbol) && symbol.st_shndx < SHN_LORESERVE)
+      found.push_back({name_of(symbol), symbol.st_shndx, symbol.st_value, rank(symbol)});
+  }
+  return found;
+}
+
 std::vector<std::string> ElfSymbols::names(std::string_view prefix, std::size_t limit) const {
   std::vector<std::string> found;
   for (const Elf64_Sym& symbol : symbols_)

@@ -16,6 +16,13 @@
 
 namespace kvmscope::dwarf {
 
+struct FunctionSymbol {
+  std::string_view name;    // lives as long as the file
+  std::size_t section = 0;  // index
+  std::uint64_t value = 0;  // as in the table: in a module an offset into its section
+  int rank = 0;             // of two at one address the higher describes it better
+};
+
 // Addresses are those of link time. In a module (ET_REL) they are offsets into the section that
 // the symbol is in, so nearest() answers for .text only. Undefined symbols, files and sections
 // are left out. Of several symbols with one name a global one is found, else the first.
@@ -28,6 +35,8 @@ class ElfSymbols : public SymbolSource {
   std::optional<Symbol> find(std::string_view name) const override;
   std::optional<Symbol> nearest(std::uint64_t address) const override;
   std::vector<std::string> names(std::string_view prefix, std::size_t limit) const override;
+  // All functions that are defined here.
+  std::vector<FunctionSymbol> functions() const;
 
  private:
   const char* name_of(const Elf64_Sym& symbol) const;

@@ -3,6 +3,7 @@
 #include <span>
 
 #include "core/base/error.hpp"
+#include "dwarf/section_layout.hpp"
 
 namespace kvmscope::dwarf {
 namespace {
@@ -42,6 +43,7 @@ void relocate(const ElfFile& file, std::string_view name) {
 
   const MutableBytes bytes = file.data(*target);
   const auto symbols = table<Elf64_Sym>(file, *symbol_table);
+  const std::vector<std::uint64_t> starts = section_starts(file);
   for (const Elf64_Rela& entry : table<Elf64_Rela>(file, *entries)) {
     const unsigned width = width_of(file, ELF64_R_TYPE(entry.r_info));
     const std::uint64_t symbol = ELF64_R_SYM(entry.r_info);
@@ -50,8 +52,11 @@ void relocate(const ElfFile& file, std::string_view name) {
         symbol >= symbols.size())
       throw_error(ErrorKind::unavailable, "{}: a relocation of {} points outside of it",
                   file.path(), name);
-    const std::uint64_t value =
-        symbols[symbol].st_value + static_cast<std::uint64_t>(entry.r_addend);
+    // Special indexes (absolute, undefined) are beyond the table of sections.
+    const std::size_t section = symbols[symbol].st_shndx;
+    const std::uint64_t value = symbols[symbol].st_value +
+                                static_cast<std::uint64_t>(entry.r_addend) +
+                                (section < starts.size() ? starts[section] : 0);
     std::memcpy(bytes.data() + entry.r_offset, &value, width);
   }
 }

@@ -8,9 +8,10 @@
 namespace kvmscope::dwarf {
 
 // Applies `.rela` + `name` to the section `name` of a relocatable file, in our private copy of it.
-// Every section counts as loaded at 0: references between debug sections come out right, addresses
-// of code and data as offsets into their section. Nothing to do: does nothing. Doing it twice
-// changes nothing. Throws Error{unavailable} on entries outside the section and unknown types.
+// References between debug sections come out right, addresses of code as section_starts() lays it
+// out, addresses of data as offsets into their section. Nothing to do: does nothing. Doing it
+// twice changes nothing. Throws Error{unavailable} on entries outside the section and unknown
+// types.
 void relocate(const ElfFile& file, std::string_view name);
 
 }  // namespace kvmscope::dwarf

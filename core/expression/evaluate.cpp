@@ -53,6 +53,7 @@ class Evaluator {
       case NodeKind::container_of:
         return child(node).container_of(resolve(node.type, types_), node.text);
       case NodeKind::assignment: return assign(node);
+      case NodeKind::call: return call(node);
     }
     throw_error(ErrorKind::internal, "an expression node of no kind");
   }
@@ -69,6 +70,15 @@ class Evaluator {
     if (found) return *found;
     throw_at(node.column, "no {} '{}{}'{}", is_variable ? "variable" : "symbol",
              is_variable ? "$" : "", node.text, did_you_mean(node.text, scope_.names()));
+  }
+
+  Object call(const Node& node) {
+    std::vector<Object> arguments;
+    for (std::size_t i = 0; i < node.children.size(); ++i)
+      arguments.push_back(child(node, i).decayed());
+    const auto result = scope_.call(node.text, arguments);
+    if (result) return *result;
+    throw_at(node.column, "no function '{}': functions of the kernel cannot be called", node.text);
   }
 
   // 3[array] is C as well.

@@ -19,6 +19,11 @@ class Scope {
   virtual std::optional<Object> symbol(std::string_view name) const = 0;
   // $name, given without the dollar sign.
   virtual std::optional<Object> variable(std::string_view name) const = 0;
+  // name(arguments…), for scopes that offer functions; none: no such function.
+  virtual std::optional<Object> call(std::string_view /*name*/,
+                                     const std::vector<Object>& /*arguments*/) {
+    return std::nullopt;
+  }
   // Throws Error{usage} where nothing can be assigned.
   virtual void assign(std::string_view name, const Object& value) = 0;
   // Names to suggest for one that does not exist; may leave out what is too much to list.

@@ -184,10 +184,24 @@ class Parser {
         node.text = name.text;
         left = finish(std::move(node), std::move(left));
       } else {
-        if (token.is("(")) throw_at(token.column, "functions of the kernel cannot be called");
-        return left;
+        if (!token.is("(")) return left;
+        if (left->kind != NodeKind::symbol)
+          throw_at(token.column, "functions of the kernel cannot be called");
+        left = call(*left);
       }
     }
+  }
+
+  // A name was read, "(" comes next.
+  Expression call(const Node& name) {
+    Node node = node_at(NodeKind::call, tokens_.take());
+    node.text = name.text;
+    while (!tokens_.peek().is(")")) {
+      if (!node.children.empty()) tokens_.expect(",");
+      node.children.push_back(assignment());
+    }
+    tokens_.expect(")");
+    return finish(std::move(node));
   }
 
   Expression primary() {

@@ -33,6 +33,7 @@ enum class NodeKind {
   offset_of,      // offsetof(type, path)
   container_of,   // container_of(child, type, path)
   assignment,     // $name = child
+  call,           // name(child, …): what the scope offers, never a function of the kernel
 };
 
 struct Node {

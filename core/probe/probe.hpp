@@ -15,7 +15,13 @@ struct FetchArg {
   std::string fetch;       // place and type: "+36(%si):b4@0/32"
   bool is_signed = false;  // how the recorded bits are meant
   bool is_hex = false;     // an address, a mask or a frame: shown as hex
+  // The value is what was recorded plus this, cut to so many bits: a fetch argument cannot add.
+  std::uint64_t addend = 0;
+  unsigned bits = 64;
 };
+
+// The value of an argument, signed ones extended to 64 bits.
+std::uint64_t value_of(const FetchArg& arg, std::uint64_t recorded);
 
 // One kprobe event, or return-probe event.
 struct Probe {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/types/code.hpp"
 #include "core/types/type.hpp"
 
 namespace kvmscope {
@@ -55,6 +56,8 @@ class DebugFile {
   virtual const SymbolSource& symbols() const = 0;
   // The type of a variable, where DWARF has it; nullptr otherwise.
   virtual const Type* variable_type(std::string_view name) const = 0;
+  // Functions, lines and places of variables; knows nothing where there is no debug info.
+  virtual const CodeSource& code() const { return no_code(); }
 };
 
 // What a search for a debug file came to.

@@ -20,8 +20,26 @@ constexpr const char* source = R"(
   struct page { unsigned flags : 3; struct list_head link; char name[4][2]; } page;
   enum kind { one, two } kind;
   typedef unsigned long long number_t;
-  number_t number(struct page *p) { return p->flags; }
+  number_t number(struct page *p);
+  static inline __attribute__((always_inline)) int twice(int value) { return value + number(0); }
+  number_t number(struct page *p) { struct page q = *p; return p ? twice(q.flags) : q.flags; }
 )";
+
+void read_code(const CodeSource& code) {
+  for (const std::string& name : code.functions("", 100)) {
+    for (const CodeBlock& block : code.copies(name)) {
+      code.inlined(block, "twice");
+      code.calls(block, "twice");
+      for (const CodeRange& range : block.ranges) {
+        code.blocks_at(range.begin);
+        code.variables(range.begin + 1);
+        code.line_at(range.begin);
+      }
+    }
+  }
+  code.lines("whole.c", 6);
+  code.lines_near("whole.c", 1, 3);
+}
 
 // Everything that a program reads from a file, so that damage is met wherever it is.
 void read_all(const std::string& path) {
@@ -40,6 +58,7 @@ void read_all(const std::string& path) {
   file->symbols().find("number");
   file->symbols().nearest(0);
   file->symbols().names("", 10);
+  read_code(file->code());
 }
 
 // What was wrong, or "" when the file could be read in spite of it.

@@ -124,6 +124,13 @@ TEST_F(Evaluate, ASymbolWithoutATypeHasAnAddressOnly) {
   EXPECT_EQ(number("&handler"), 0xffffffffc0001230);
 }
 
+TEST_F(Evaluate, AFunctionThatTheScopeOffersIsCalledWithItsArguments) {
+  EXPECT_EQ(number("sum()"), 0u);
+  EXPECT_EQ(number("sum(1, 2 + 3, vm.pages[1])"), 8u);
+  EXPECT_EQ(number("sum(sum(1, 2), 3) * 2"), 12u);
+  EXPECT_EQ(number("sum(1) == 1 && sum(2) == 2"), 1u);
+}
+
 TEST_F(Evaluate, ErrorsPointAtWhatIsWrong) {
   struct Case {
     std::string_view text;
@@ -145,7 +152,11 @@ TEST_F(Evaluate, ErrorsPointAtWhatIsWrong) {
       {"vm.id += 3", "kernel memory is only read", 6},
       {"++vm.id", "kernel memory, which is only read", 0},
       {"vm.id++", "kernel memory, which is only read", 5},
-      {"handler(1)", "cannot be called", 7},
+      {"handler(1)", "no function 'handler': functions of the kernel cannot be called", 7},
+      {"sum(1, nothing)", "no symbol 'nothing'", 7},
+      {"sum(1", "expected ','", 5},
+      {"sum(1 2)", "expected ','", 6},
+      {"vm.id(1)", "cannot be called", 5},
       {"(struct nothing *)0", "no struct nothing", 8},
       {"(foo_t)1", "no type 'foo_t'", 1},
       {"0x", "'0x' is no number", 0},
