@@ -84,11 +84,18 @@ struct Command {
   View view = {};
   std::vector<Mode> modes = {};
   std::vector<std::string_view> examples = {};
+  // Named by the next word: "trace load". A command that has some does nothing of its own.
+  std::vector<Command> subcommands = {};
+  std::string_view group = {};  // of a sub-command: the name of the command that it belongs to
   // A column of an Error that leaves it counts from the start of the last expression or type
   // argument, as the expression engine counts.
   std::function<void(Session&, const Arguments&, RowSink&)> run = {};
 
   std::string_view name() const { return names.front(); }
+  // As users type it: "roots", "trace load".
+  std::string full_name() const {
+    return group.empty() ? std::string(name()) : std::string(group) + ' ' + std::string(name());
+  }
 };
 
 // A number as users write it: 0x…, decimal, or 16 bare hex digits. Throws Error{usage}.

@@ -33,7 +33,8 @@ class Section {
 };
 
 std::string usage(const Command& command) {
-  std::string text(command.name());
+  std::string text = command.full_name();
+  if (!command.subcommands.empty()) text += " COMMAND";
   if (!command.options.empty()) text += " [OPTION...]";
   for (const Argument& argument : command.arguments) {
     const std::string name = fmt::format("{}{}", argument.name, argument.repeated ? "..." : "");
@@ -91,6 +92,9 @@ std::string help_text(const Command& command) {
   if (command.names.size() > 1)
     text += fmt::format("\nAlso called {}.\n",
                         fmt::join(command.names.begin() + 1, command.names.end(), ", "));
+  Section subcommands;
+  for (const Command& sub : command.subcommands) subcommands.add(sub.full_name(), sub.summary);
+  text += subcommands.text("Commands");
   Section arguments;
   for (const Argument& argument : command.arguments)
     arguments.add(std::string(argument.name), argument.help);
@@ -100,20 +104,41 @@ std::string help_text(const Command& command) {
     text += fields_text(mode.columns, fmt::format("Fields with {}", mode.option));
   Section examples;
   for (const std::string_view example : command.examples) examples.add(std::string(example), "");
-  return fmt::format("{}{}\n{}\n", text, examples.text("Examples"), needs_text(command.needs));
+  text += examples.text("Examples");
+  if (!command.subcommands.empty())
+    return fmt::format("{}\n`help {} COMMAND` says more.\n", text, command.full_name());
+  return fmt::format("{}\n{}\n", text, needs_text(command.needs));
 }
 
 Record record_of(const Command& command, bool with_text) {
   Words aliases(command.names.begin() + 1, command.names.end());
-  return {{std::string(command.name()), std::move(aliases), std::string(command.summary),
+  return {{command.full_name(), std::move(aliases), std::string(command.summary),
            std::string(word(command.needs)), usage(command),
            with_text ? Value{help_text(command)} : Value{}}};
 }
 
+// The command that these words name: "trace", "load".
+const Command& named(const std::vector<Command>& catalogue, const std::vector<std::string>& names) {
+  const std::vector<Command>* known = &catalogue;
+  const Command* command = nullptr;
+  std::string group;
+  for (const std::string& name : names) {
+    if (command != nullptr && known->empty())
+      throw_error(ErrorKind::usage, "{} has no commands of its own, such as '{}'", group, name);
+    command = &find_command(*known, name, group);
+    known = &command->subcommands;
+    group = command->full_name();
+  }
+  return *command;
+}
+
 void show_help(Session& session, const Arguments& args, RowSink& rows) {
-  if (const std::optional<std::string> name = args.text("COMMAND"))
-    return rows.add(record_of(find_command(session.catalogue(), *name), true));
-  for (const Command& command : session.catalogue()) rows.add(record_of(command, false));
+  const std::vector<std::string> names = args.all("COMMAND");
+  if (!names.empty()) return rows.add(record_of(named(session.catalogue(), names), true));
+  for (const Command& command : session.catalogue()) {
+    if (command.subcommands.empty()) rows.add(record_of(command, false));
+    for (const Command& sub : command.subcommands) rows.add(record_of(sub, false));
+  }
   rows.footer("");
   rows.footer("`help COMMAND` says more. COMMAND | PROGRAM and COMMAND > FILE send a result on.");
 }
@@ -121,7 +146,7 @@ void show_help(Session& session, const Arguments& args, RowSink& rows) {
 // The whole text of one command, or a line in the list of all.
 std::string block(const RecordView& record) {
   if (!record.is_null("text")) return record.text("text");
-  return fmt::format("  {:<10} {}\n", record.text("name"), record.text("summary"));
+  return fmt::format("  {:<12} {}\n", record.text("name"), record.text("summary"));
 }
 
 }  // namespace
@@ -132,7 +157,7 @@ Command help() {
       .names = {"help", "?"},
       .summary = "list the commands, or say all about one",
       .needs = Needs::nothing,
-      .arguments = {{"COMMAND", ArgumentKind::command, "its name; all commands when left out",
+      .arguments = {{"COMMAND", ArgumentKind::command, "its name; all commands when left out", true,
                      true}},
       .columns = {{"name", K::text, "what to type"},
                   {"aliases", K::words, "other names"},
@@ -141,7 +166,7 @@ Command help() {
                   {"usage", K::text, "its arguments"},
                   {"text", K::text, "the whole help; null in the list of all commands"}},
       .view = {.block = block},
-      .examples = {"help", "help set", "help -f json"},
+      .examples = {"help", "help set", "help trace load", "help -f json"},
       .run = show_help,
   };
 }

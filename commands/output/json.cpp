@@ -44,6 +44,16 @@ class Lines : public Renderer {
     out_.write(line);
   }
 
+  void end(const Ending& ending) override {
+    Record record = ending.record;
+    record.values.insert(record.values.begin(), true);
+    std::vector<Column> columns = ending.columns;
+    columns.insert(columns.begin(), {"end", ColumnKind::flag, ""});
+    std::string line;
+    append_json(line, record, columns, job_.options.raw_numbers);
+    out_.write(line + '\n');
+  }
+
  private:
   Objects objects_;
 };

@@ -35,6 +35,13 @@ struct RenderJob {
   bool color = false;
 };
 
+// How a stream of events ended. Its keys are not those of the records before it.
+struct Ending {
+  std::vector<Column> columns;
+  Record record;
+  std::string text;  // the same for a person
+};
+
 class Renderer {
  public:
   Renderer(const RenderJob& job, Output& out, Messages& messages)
@@ -51,6 +58,10 @@ class Renderer {
   virtual void leave() {}
   virtual void note(const std::string& text) { messages_.note(text); }
   virtual void footer(const std::string&) {}
+  // Sends what came so far. Not with --sort, which needs all records.
+  virtual void flush() { out_.flush(); }
+  // jsonl has a line of its own for it: {"end": true, …}.
+  virtual void end(const Ending& ending) { note(ending.text); }
   // The error that ends this stream; it is reported elsewhere, too.
   virtual void failure(const std::string&) {}
   // Closes the stream so that it is well-formed, however early it ends. Call it once.

@@ -40,7 +40,7 @@ void RowSink::set_status(int status) {
 }
 
 void RowSink::add(Record record, std::optional<bool> last_sibling) {
-  check_interrupt();
+  if (!ignores_interrupts_) check_interrupt();
   if (record.values.size() != renderer_.job().columns.size())
     throw_error(ErrorKind::internal, "a record has {} values for {} columns", record.values.size(),
                 renderer_.job().columns.size());
@@ -65,6 +65,14 @@ void RowSink::note(const std::string& text) {
 
 void RowSink::footer(const std::string& text) {
   renderer_.footer(text);
+}
+
+void RowSink::flush() {
+  renderer_.flush();
+}
+
+void RowSink::end(const Ending& ending) {
+  renderer_.end(ending);
 }
 
 bool RowSink::attempt(const std::function<std::string()>& what, const std::function<void()>& body) {

@@ -12,6 +12,7 @@
 namespace kvmscope {
 
 class Renderer;
+struct Ending;
 
 class RowSink {
  public:
@@ -28,6 +29,12 @@ class RowSink {
   void note(const std::string& text);
   // A line under the table (totals); other formats leave it out.
   void footer(const std::string& text);
+  // For a command that looks at the flag itself: add() does not end it half way.
+  void ignore_interrupts(bool ignore) { ignores_interrupts_ = ignore; }
+  // What came so far leaves now: for a command that shows events while they happen.
+  void flush();
+  // The last thing that such a command says.
+  void end(const Ending& ending);
   // Runs `body`. A fault or corrupt data becomes a note with `what` before it and sets the status
   // (4 or 5), and the caller goes on, at the depth it was; other errors pass. Returns whether it
   // went well.
@@ -40,6 +47,7 @@ class RowSink {
   Renderer& renderer_;
   int status_ = 0;
   unsigned depth_ = 0;
+  bool ignores_interrupts_ = false;
 };
 
 // Which of two statuses is told: the first of 130 70 2 3 5 4 1 0.

@@ -19,11 +19,14 @@ class Sorted : public Renderer {
   void note(const std::string& text) override { renderer_->note(text); }
   void failure(const std::string& text) override { renderer_->failure(text); }
   void footer(const std::string& text) override { footers_.push_back(text); }
+  void flush() override {}
+  void end(const Ending& ending) override { ending_ = ending; }
 
   void finish() override {
     std::stable_sort(records_.begin(), records_.end(), key_.less);
     for (Record& record : records_) renderer_->record(std::move(record), std::nullopt);
     for (const std::string& footer : footers_) renderer_->footer(footer);
+    if (ending_) renderer_->end(*ending_);
     renderer_->finish();
   }
 
@@ -32,6 +35,7 @@ class Sorted : public Renderer {
   RendererPtr renderer_;
   Records records_;
   std::vector<std::string> footers_;
+  std::optional<Ending> ending_;
 };
 
 }  // namespace

@@ -40,6 +40,11 @@ class Table : public Renderer {
     out_.write(escape_text(text) + '\n');
   }
 
+  void flush() override {
+    rows_.flush();
+    Renderer::flush();
+  }
+
   void finish() override { rows_.flush(); }
 
  private:

@@ -20,8 +20,10 @@ void check_value(ArgumentKind kind, std::string_view text, std::size_t column) {
 // Goes through the words of a line from left to right.
 class Parser {
  public:
-  Parser(std::string_view line, const std::vector<Word>& words, ParsedLine& parsed)
-      : line_(line), words_(words), parsed_(parsed), command_(*parsed.command) {}
+  // The first `name_words` words name the command.
+  Parser(std::string_view line, const std::vector<Word>& words, std::size_t name_words,
+         ParsedLine& parsed)
+      : line_(line), words_(words), parsed_(parsed), command_(*parsed.command), next_(name_words) {}
 
   void parse() {
     while (next_ < words_.size()) {
@@ -42,8 +44,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(std::size_t column, const std::string& message) const {
-    fail_at(column,
-            fmt::format("{}: {}; see `help {}`", command_.name(), message, command_.name()));
+    fail_at(column, fmt::format("{}: {}; see `help {}`", command_.full_name(), message,
+                                command_.full_name()));
   }
 
   bool is_option(const Word& word) const {
@@ -138,10 +140,33 @@ class Parser {
   const std::vector<Word>& words_;
   ParsedLine& parsed_;
   const Command& command_;
-  std::size_t next_ = 1;      // word
+  std::size_t next_;          // word
   std::size_t argument_ = 0;  // positional argument that comes next
   bool options_ended_ = false;
 };
+
+// A command, and how many words name it.
+struct NamedCommand {
+  const Command* command = nullptr;
+  std::size_t words = 0;
+};
+
+NamedCommand named_command(const std::vector<Command>& catalogue, std::string_view line,
+                           const std::vector<Word>& words) {
+  NamedCommand named;
+  const std::vector<Command>* known = &catalogue;
+  std::string group;
+  do {
+    if (named.words == words.size())
+      fail_at(line.size(), fmt::format("{}: say which: {}; see `help {}`", group,
+                                       subcommand_names(*named.command), group));
+    const Word& word = words[named.words++];
+    named.command = point_at(word.start, [&] { return &find_command(*known, word.text, group); });
+    known = &named.command->subcommands;
+    group = named.command->full_name();
+  } while (!known->empty());
+  return named;
+}
 
 }  // namespace
 
@@ -163,12 +188,12 @@ KnownOption find_option(const Command& command, std::string_view name) {
 
 ParsedLine parse_line(const std::vector<Command>& catalogue, std::string_view line,
                       const std::vector<Word>& words, const OutputOptions& defaults) {
+  const NamedCommand named = named_command(catalogue, line, words);
   ParsedLine parsed;
-  parsed.command =
-      point_at(words[0].start, [&] { return &find_command(catalogue, words[0].text); });
+  parsed.command = named.command;
   parsed.output = defaults;
-  parsed.text_start = words[0].end;
-  Parser(line, words, parsed).parse();
+  parsed.text_start = words[named.words - 1].end;
+  Parser(line, words, named.words, parsed).parse();
   return parsed;
 }
 

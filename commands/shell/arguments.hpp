@@ -37,8 +37,11 @@ ParsedLine parse_line(const std::vector<Command>& catalogue, std::string_view li
 
 // By name, alias or unique beginning of a name; nullptr when there is none. Exact names win.
 const Command* match_command(const std::vector<Command>& catalogue, std::string_view name);
-// The same; throws Error{usage} that proposes near names.
-const Command& find_command(const std::vector<Command>& catalogue, std::string_view name);
+// The same; throws Error{usage} that proposes near names. `group`: whose sub-commands these are.
+const Command& find_command(const std::vector<Command>& catalogue, std::string_view name,
+                            std::string_view group = "");
+// "load, unsync, events or at"
+std::string subcommand_names(const Command& command);
 
 // Whether this argument takes all that is left of the line: an expression or type that comes last.
 bool takes_rest(const Command& command, std::size_t argument);

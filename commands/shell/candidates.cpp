@@ -13,10 +13,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 Names commands(Session& session, std::string_view) {
-  Names names;
-  for (const Command& command : session.catalogue())
-    names.insert(names.end(), command.names.begin(), command.names.end());
-  return names;
+  return command_names(session.catalogue());
 }
 
 Names settings(Session&, std::string_view) {
@@ -81,6 +78,13 @@ std::vector<std::string> candidates(Session& session, ArgumentKind kind, std::st
   for (const KindCandidates& known : kinds)
     if (known.kind == kind) return known.candidates(session, prefix);
   return {};
+}
+
+std::vector<std::string> command_names(const std::vector<Command>& commands) {
+  Names names;
+  for (const Command& command : commands)
+    names.insert(names.end(), command.names.begin(), command.names.end());
+  return names;
 }
 
 std::vector<std::string> file_candidates(std::string_view prefix) {

@@ -24,12 +24,13 @@ struct Place {
   std::optional<KnownOption> option;  // whose value it would be
 };
 
-Place find_place(const Command& command, const std::vector<Word>& words) {
+// The first `name_words` words name the command.
+Place find_place(const Command& command, const std::vector<Word>& words, std::size_t name_words) {
   Place place;
   place.command = &command;
   place.current = words.back();
   const std::size_t last = words.size() - 1;
-  for (std::size_t i = 1; i < last; ++i) {
+  for (std::size_t i = name_words; i < last; ++i) {
     const Word& word = words[i];
     const KnownOption option = word.quoted ? KnownOption() : find_option(command, word.text);
     if (option) {
@@ -99,6 +100,11 @@ Completion complete_argument(Session& session, const Place& place, std::string_v
   if (!more) return {};
   const std::size_t index = std::min(place.argument, arguments.size() - 1);
   const ArgumentKind kind = arguments[index].kind;
+  if (kind == ArgumentKind::command && place.argument > 0) {
+    const Command* command = match_command(session.catalogue(), place.before);
+    return simple(place.current,
+                  command != nullptr ? command_names(command->subcommands) : Names());
+  }
   if (kind == ArgumentKind::expression || kind == ArgumentKind::type) {
     const std::size_t start = place.rest.value_or(place.current.start);
     Completion completion =
@@ -125,15 +131,20 @@ Completion all_candidates(Session& session, std::string_view text) {
   if (words.empty() || words.back().end != text.size())
     words.push_back({.text = "", .start = text.size(), .end = text.size(), .quoted = false});
   const Word& current = words.back();
-  if (words.size() == 1)
-    return simple(current, candidates(session, ArgumentKind::command, current.text));
   if (const std::optional<std::string_view> redirection = redirection_before(words)) {
     if (*redirection == "|") return {};
     return simple(current, file_candidates(current.text));
   }
-  const Command* command = match_command(session.catalogue(), words[0].text);
-  if (command == nullptr) return {};
-  const Place place = find_place(*command, words);
+  const std::vector<Command>* known = &session.catalogue();
+  const Command* command = nullptr;
+  std::size_t name_words = 0;
+  do {
+    if (name_words + 1 == words.size()) return simple(current, command_names(*known));
+    command = match_command(*known, words[name_words++].text);
+    if (command == nullptr) return {};
+    known = &command->subcommands;
+  } while (!known->empty());
+  const Place place = find_place(*command, words, name_words);
   if (place.option) return complete_value(session, place);
   const std::string_view sign = place.rest ? "--" : "-";
   if (!current.quoted && current.text.starts_with(sign)) return complete_option(place);

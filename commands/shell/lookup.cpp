@@ -46,22 +46,34 @@ const Command* match_command(const std::vector<Command>& catalogue, std::string_
   return found.size() == 1 ? found.front() : nullptr;
 }
 
-const Command& find_command(const std::vector<Command>& catalogue, std::string_view name) {
+const Command& find_command(const std::vector<Command>& catalogue, std::string_view name,
+                            std::string_view group) {
   const std::vector<const Command*> found = matches(catalogue, name);
   if (found.size() == 1) return *found.front();
   std::vector<std::string_view> names;
   names.reserve(found.size());
   for (const Command* command : found) names.push_back(command->name());
+  const std::string said = group.empty() ? std::string(name) : fmt::format("{} {}", group, name);
   if (!names.empty())
-    throw_error(ErrorKind::usage, "'{}' is short for several commands: {}", name,
+    throw_error(ErrorKind::usage, "'{}' is short for several commands: {}", said,
                 fmt::join(names, ", "));
   for (const Command& command : catalogue)
     names.insert(names.end(), command.names.begin(), command.names.end());
   const std::vector<std::string_view> near = nearest_names(name, names);
   if (near.empty())
-    throw_error(ErrorKind::usage, "unknown command '{}'; `help` lists the commands", name);
-  throw_error(ErrorKind::usage, "unknown command '{}'; did you mean {}?", name,
+    throw_error(ErrorKind::usage, "unknown command '{}'; `help{}{}` lists the commands", said,
+                group.empty() ? "" : " ", group);
+  throw_error(ErrorKind::usage, "unknown command '{}'; did you mean {}?", said,
               fmt::join(near, " or "));
+}
+
+std::string subcommand_names(const Command& command) {
+  std::string text;
+  for (const Command& sub : command.subcommands) {
+    if (!text.empty()) text += &sub == &command.subcommands.back() ? " or " : ", ";
+    text += sub.name();
+  }
+  return text;
 }
 
 }  // namespace kvmscope

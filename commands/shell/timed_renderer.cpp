@@ -20,6 +20,8 @@ class TimedRenderer : public Renderer {
   void leave() override { renderer_->leave(); }
   void note(const std::string& text) override { renderer_->note(text); }
   void footer(const std::string& text) override { renderer_->footer(text); }
+  void flush() override { renderer_->flush(); }
+  void end(const Ending& ending) override { renderer_->end(ending); }
   void failure(const std::string& text) override { renderer_->failure(text); }
   void finish() override {
     const PhaseClock::Scope scope(clock_, Phase::print);

@@ -31,13 +31,36 @@ Answer answer(std::string_view line) {
   return {status, out.text(), errors.text()};
 }
 
+// Those that do something: sub-commands instead of the command that has them.
+std::vector<Command> all_commands() {
+  std::vector<Command> all;
+  for (const Command& command : catalogue()) {
+    if (command.subcommands.empty()) all.push_back(command);
+    all.insert(all.end(), command.subcommands.begin(), command.subcommands.end());
+  }
+  return all;
+}
+
 TEST(Help, ListsEveryCommandOnce) {
   const Answer all = answer("help");
   EXPECT_EQ(all.status, 0);
-  for (const Command& command : catalogue())
-    EXPECT_NE(all.out.find(fmt::format("  {:<10} {}\n", command.name(), command.summary)),
+  for (const Command& command : all_commands())
+    EXPECT_NE(all.out.find(fmt::format("  {:<12} {}\n", command.full_name(), command.summary)),
               std::string::npos)
-        << command.name();
+        << command.full_name();
+}
+
+TEST(Help, OfACommandWithCommandsOfItsOwn) {
+  const Answer group = answer("help trace");
+  EXPECT_EQ(group.status, 0);
+  EXPECT_TRUE(group.out.starts_with("trace COMMAND\n")) << group.out;
+  EXPECT_NE(group.out.find("\nCommands:\n  trace load "), std::string::npos) << group.out;
+  const Answer one = answer("help trace load");
+  EXPECT_TRUE(one.out.starts_with("trace load [OPTION...] [VM]\n")) << one.out;
+  EXPECT_EQ(answer("help trace lod").errors,
+            "kvmscope: unknown command 'trace lod'; did you mean load?\n");
+  EXPECT_EQ(answer("help vms load").errors,
+            "kvmscope: vms has no commands of its own, such as 'load'\n");
 }
 
 TEST(Help, SaysAllAboutOneCommand) {
@@ -69,7 +92,7 @@ Needs neither a dump nor debug info.
 
 TEST(Help, IsMachineReadable) {
   const nlohmann::json all = nlohmann::json::parse(answer("help -f json").out);
-  EXPECT_EQ(all.size(), catalogue().size());
+  EXPECT_EQ(all.size(), all_commands().size());
   EXPECT_TRUE(all[0]["text"].is_null());
   const nlohmann::json one = nlohmann::json::parse(answer("help set -f json").out);
   EXPECT_EQ(one[0]["usage"], "set [NAME] [VALUE]");
@@ -83,10 +106,11 @@ TEST(Help, OfAnUnknownCommandProposesOthers) {
 }
 
 TEST(Catalogue, NamesAndOptionsAreUniqueAndDescribed) {
-  std::set<std::string_view> names;
-  for (const Command& command : catalogue()) {
-    SCOPED_TRACE(command.name());
-    for (const std::string_view name : command.names) EXPECT_TRUE(names.insert(name).second);
+  std::set<std::string> names;
+  for (const Command& command : all_commands()) {
+    SCOPED_TRACE(command.full_name());
+    for (const std::string_view name : command.names)
+      EXPECT_TRUE(names.insert(fmt::format("{} {}", command.group, name)).second);
     EXPECT_FALSE(command.summary.empty() || command.summary.ends_with('.'));
     EXPECT_TRUE(command.run);
     std::set<std::string_view> options;
@@ -104,14 +128,21 @@ TEST(Catalogue, NamesAndOptionsAreUniqueAndDescribed) {
   }
 }
 
+TEST(Catalogue, SubcommandsBelongToTheirCommand) {
+  for (const Command& command : catalogue()) {
+    EXPECT_EQ(command.subcommands.empty(), static_cast<bool>(command.run)) << command.name();
+    for (const Command& sub : command.subcommands) EXPECT_EQ(sub.group, command.name());
+  }
+}
+
 TEST(Catalogue, ExamplesAreValidLines) {
   const std::vector<Command> commands = catalogue();
-  for (const Command& command : commands)
+  for (const Command& command : all_commands())
     for (const std::string_view example : command.examples) {
       SCOPED_TRACE(example);
       const SplitLine split = split_line(example);
       const ParsedLine parsed = parse_line(commands, split.command, split_words(split.command), {});
-      EXPECT_EQ(parsed.command->name(), command.name());
+      EXPECT_EQ(parsed.command->full_name(), command.full_name());
     }
 }
 

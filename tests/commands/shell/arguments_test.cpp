@@ -131,5 +131,25 @@ TEST(Numbers, AreWrittenInThreeWays) {
     EXPECT_THROW(parse_number(text), Error) << text;
 }
 
+TEST(Arguments, SubcommandsHaveTheirOwn) {
+  const ParsedLine load = parse("trace load 3 --for 5");
+  EXPECT_EQ(load.command->full_name(), "trace load");
+  EXPECT_EQ(load.args.text("VM"), "3");
+  EXPECT_EQ(load.args.number("--for"), 5U);
+  EXPECT_EQ(parse("trace lo").command->name(), "load");
+  EXPECT_EQ(parse("tra ev a->b").args.text("EXPRESSION"), "a->b");
+}
+
+TEST(Arguments, ErrorsNameTheSubcommand) {
+  EXPECT_EQ(error_of("trace"), "trace: say which: load or events; see `help trace` @5");
+  EXPECT_EQ(error_of("trace  lod"), "unknown command 'trace lod'; did you mean load? @7");
+  EXPECT_EQ(error_of("trace zzzzzz"),
+            "unknown command 'trace zzzzzz'; `help trace` lists the commands @6");
+  EXPECT_EQ(error_of("trace load --fro 1"),
+            "trace load: no option --fro; did you mean --for; see `help trace load` @11");
+  EXPECT_EQ(error_of("trace load 1 2"),
+            "trace load: too many arguments; see `help trace load` @13");
+}
+
 }  // namespace
 }  // namespace kvmscope

@@ -53,6 +53,13 @@ TEST(Completion, OfCommandsAndAliases) {
   EXPECT_GT(complete_all("").size(), 10U);
 }
 
+TEST(Completion, OfSubcommandsAndWhatTheyTake) {
+  EXPECT_EQ(complete_all("trace "), (Names{"ev", "events", "load"}));
+  EXPECT_EQ(complete_all("trace l"), Names{"load"});
+  EXPECT_EQ(complete_all("trace load --f"), (Names{"--for", "--format"}));
+  EXPECT_EQ(complete_all("trace zz --f"), Names{});
+}
+
 TEST(Completion, LooksOnlyAtWhatStandsLeftOfTheCursor) {
   Shell shell;
   const Completion found = complete(shell.session, "pa --level 2", 2);

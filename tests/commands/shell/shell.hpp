@@ -75,6 +75,17 @@ inline std::vector<Command> test_commands() {
   Command needy = make({"needy"});
   needy.needs = Needs::target;
   commands.push_back(needy);
+  Command trace = make({"trace"});
+  trace.run = {};
+  Command load = make({"load"});
+  load.group = "trace";
+  load.arguments = {{"VM", K::vm, "", true}};
+  load.options = {{"--for", "S", K::number, ""}};
+  Command events = make({"events", "ev"});
+  events.group = "trace";
+  events.arguments = {{"EXPRESSION", K::expression, "", true}};
+  trace.subcommands = {load, events};
+  commands.push_back(trace);
   Command quit = make({"quit", "q"});
   quit.columns = {};
   quit.run = [](Session& session, const Arguments&, RowSink&) { session.quit(); };
