@@ -82,6 +82,18 @@ std::optional<Error> lost_in(Body&& body) {
   }
 }
 
+// Whether Ctrl-C ended `body`: for work that is meant to go on until then.
+template <typename Body>
+bool interrupted_in(Body&& body) {
+  try {
+    body();
+    return false;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::interrupted) throw;
+    return true;
+  }
+}
+
 // The result of `body`, none when it met a fault or corrupt data: for a reader that has
 // another place to look. Never to hide a loss from the user.
 template <typename Body>

@@ -1,16 +1,20 @@
 #include "core/base/interrupt.hpp"
 
-#include <csignal>
-
 #include "core/base/error.hpp"
 
 namespace kvmscope {
 namespace {
 
 volatile std::sig_atomic_t flag = 0;
+volatile std::sig_atomic_t termination = 0;
 
 void on_interrupt(int) {
   flag = 1;
+}
+
+void on_termination(int) {
+  flag = 1;
+  termination = 1;
 }
 
 }  // namespace
@@ -30,6 +34,23 @@ void clear_interrupted() {
 }
 bool interrupted() {
   return flag != 0;
+}
+
+TerminationInterrupts::TerminationInterrupts() {
+  termination = 0;
+  struct sigaction action {};
+  action.sa_handler = on_termination;
+  sigaction(SIGTERM, &action, &term_);
+  sigaction(SIGHUP, &action, &hangup_);
+}
+
+TerminationInterrupts::~TerminationInterrupts() {
+  sigaction(SIGTERM, &term_, nullptr);
+  sigaction(SIGHUP, &hangup_, nullptr);
+}
+
+bool TerminationInterrupts::came() {
+  return termination != 0;
 }
 
 void check_interrupt() {

@@ -10,9 +10,9 @@ namespace kvmscope::probe {
 // One value that the kernel records at a probe: a fetch argument as
 // Documentation/trace/kprobetrace.rst describes it.
 struct FetchArg {
-  std::string text;        // what the user asked for, for display: "sp->role.level"
-  std::string field;       // its name in the event: a letter or _, then letters, digits, _
-  std::string fetch;       // place and type: "+36(%si):b4@0/32"
+  std::string text = {};   // what the user asked for, for display: "sp->role.level"
+  std::string field = {};  // its name in the event: a letter or _, then letters, digits, _
+  std::string fetch = {};  // place and type: "+36(%si):b4@0/32"
   bool is_signed = false;  // how the recorded bits are meant
   bool is_hex = false;     // an address, a mask or a frame: shown as hex
   // The value is what was recorded plus this, cut to so many bits: a fetch argument cannot add.
