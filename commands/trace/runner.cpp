@@ -1,0 +1,288 @@
+#include "commands/trace/runner.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <deque>
+
+#include "commands/shell/session.hpp"
+#include "commands/trace/run_options.hpp"
+#include "core/base/interrupt.hpp"
+#include "core/probe/armed.hpp"
+#include "core/probe/guardian.hpp"
+#include "core/probe/removal.hpp"
+
+namespace kvmscope::tracing {
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000;  // nanoseconds, as all times here
+constexpr std::uint64_t quiet_pause = second / 20;
+// A default buffer holds some 350 pages a CPU.
+constexpr std::uint64_t busy_pause = second / 200;
+constexpr std::size_t busy_pages = 40;
+constexpr std::size_t pages_per_read = 2000;
+
+// Asks on a terminal, and wants --yes elsewhere.
+void ask(Session& session, const RunOptions& options, const std::string& root,
+         const std::vector<std::string>& lines) {
+  Messages& messages = session.console().messages;
+  messages.line(fmt::format("adds to {}, and removes again:", root));
+  for (const std::string& line : lines) messages.line("  " + line);
+  if (options.yes) return;
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0)
+    throw Error(ErrorKind::usage,
+                "trace changes the running kernel: say --yes, or --dry-run to only look");
+  messages.line("go on? [y/N]");
+  char answer[64];
+  const ssize_t size = read(STDIN_FILENO, answer, sizeof answer);
+  check_interrupt();
+  if (size <= 0 || (answer[0] != 'y' && answer[0] != 'Y'))
+    throw Error(ErrorKind::interrupted, "nothing was added");
+}
+
+void remove_leftovers(probe::Tracefs& tracefs, RowSink& rows) {
+  // What a process of another pid namespace uses would look dead.
+  if (!probe::sees_all_processes()) return;
+  constexpr unsigned patience_ms = 500;
+  for (const std::string& name : probe::left_behind(tracefs)) {
+    const std::vector<std::string> problems = probe::remove_run(tracefs, name, patience_ms);
+    rows.note(problems.empty()
+                  ? fmt::format("removed what a killed run had left in tracefs: {}", name)
+                  : fmt::format("could not remove what a killed run has left in tracefs: {}",
+                                problems.front()));
+  }
+}
+
+// From start() to the last event.
+class Loop {
+ public:
+  Loop(const RunOptions& options, RowSink& rows, Listener& listener, probe::EventStream& stream,
+       std::uint64_t start)
+      : options_(options), rows_(rows), listener_(listener), stream_(stream), start_(start) {}
+
+  void run() {
+    while (reason_.empty() && !interrupted()) {
+      pause();
+      const std::uint64_t round_start = Clock::now_ns();
+      pages_ = stream_.read(pages_per_read);
+      // What was recorded before the round before this one has been read on every CPU.
+      deliver(last_round_);
+      last_round_ = round_start;
+      flush(round_start);
+      check_limits(round_start);
+    }
+  }
+
+  // Nothing is recorded any more: all that is left.
+  void drain() {
+    while (stream_.read(pages_per_read) != 0) continue;
+    deliver(UINT64_MAX);
+  }
+
+  std::string_view reason() const {
+    if (!reason_.empty()) return reason_;
+    return TerminationInterrupts::came() ? "terminated" : "interrupted";
+  }
+
+ private:
+  std::uint64_t end() const { return start_ + options_.duration->count() * second; }
+
+  void pause() const {
+    std::uint64_t left = pages_ > busy_pages ? busy_pause : quiet_pause;
+    const std::uint64_t now = Clock::now_ns();
+    if (options_.duration) left = std::min(left, now < end() ? end() - now : 0);
+    // A signal ends this early.
+    const struct timespec time = {0, static_cast<long>(left)};
+    nanosleep(&time, nullptr);
+  }
+
+  void deliver(std::uint64_t before) {
+    for (probe::Hit& hit : stream_.take_before(before)) hits_.push_back(std::move(hit));
+    while (!hits_.empty() && !reached_count()) {
+      // Not given twice if this is interrupted.
+      const probe::Hit hit = std::move(hits_.front());
+      hits_.pop_front();
+      if (listener_.hit(hit)) ++counted_;
+    }
+    listener_.time(std::min(before, Clock::now_ns()));
+    if (reached_count()) reason_ = "count";
+  }
+
+  bool reached_count() const { return options_.count && counted_ >= *options_.count; }
+
+  void flush(std::uint64_t now) {
+    if (now < next_flush_) return;
+    next_flush_ = now + second / 2;
+    rows_.flush();
+  }
+
+  void check_limits(std::uint64_t now) {
+    const probe::EventStream::Counts& counts = stream_.counts();
+    const std::uint64_t events = counts.events + counts.missed;
+    if (now >= window_start_ + second) {
+      window_start_ = now;
+      window_events_ = events;
+    } else if (events - window_events_ > options_.max_rate) {
+      reason_ = "max-rate";
+    }
+    if (options_.duration && now >= end()) reason_ = "for";
+  }
+
+  const RunOptions& options_;
+  RowSink& rows_;
+  Listener& listener_;
+  probe::EventStream& stream_;
+  std::uint64_t start_;
+  std::uint64_t last_round_ = start_;
+  std::uint64_t next_flush_ = 0;
+  std::uint64_t window_start_ = start_;
+  std::uint64_t window_events_ = 0;
+  std::uint64_t counted_ = 0;
+  std::size_t pages_ = 0;
+  std::deque<probe::Hit> hits_;
+  std::string_view reason_;
+};
+
+// What a run came to.
+struct Result {
+  std::string_view reason;
+  std::uint64_t ns = 0;
+  probe::EventStream::Counts counts;
+  probe::Armed::Losses losses;
+  std::vector<std::string> left;  // what could not be removed
+
+  std::uint64_t lost() const {
+    return std::max(losses.overwritten, counts.missed) + counts.undecodable;
+  }
+};
+
+struct Reason {
+  std::string_view name;
+  std::string_view text;
+};
+constexpr std::array<Reason, 5> reasons = {{
+    {"for", "--for is over"},
+    {"count", "--count is reached"},
+    {"interrupted", "Ctrl-C"},
+    {"terminated", "a signal told us to end"},
+    {"max-rate", "more events in a second than --max-rate allows"},
+}};
+
+std::string_view text_of(std::string_view reason) {
+  for (const Reason& known : reasons)
+    if (known.name == reason) return known.text;
+  return reason;
+}
+
+Ending ending_of(const Result& result) {
+  using K = ColumnKind;
+  const double seconds = static_cast<double>(result.ns) / static_cast<double>(second);
+  return {.columns = {{"reason", K::text, ""},
+                      {"ms", K::count, ""},
+                      {"events", K::count, ""},
+                      {"lost", K::count, ""},
+                      {"missed", K::count, ""}},
+          .record = {{std::string(result.reason), result.ns / (second / 1000), result.counts.events,
+                      result.lost(), result.losses.missed}},
+          .text = fmt::format("{} events in {:.1f} s, {} lost; {}", result.counts.events, seconds,
+                              result.lost() + result.losses.missed, text_of(result.reason))};
+}
+
+// Tells the ending, and what was wrong.
+void say(RowSink& rows, const Result& result) {
+  if (!result.counts.damage.empty()) rows.note(result.counts.damage);
+  if (result.losses.missed != 0)
+    rows.note(fmt::format("{} hits were missed: the kernel was handling another probe",
+                          result.losses.missed));
+  for (const std::string& left : result.left)
+    rows.note("could not be removed from tracefs, the next trace tries again: " + left);
+  const bool incomplete = result.lost() + result.losses.missed != 0 || !result.left.empty() ||
+                          result.reason == "max-rate";
+  if (incomplete) rows.set_status(exit_status(ErrorKind::fault));
+  rows.end(ending_of(result));
+}
+
+// Where records of a stream go: not to a pager, which would keep a screen of them back. While this
+// lives, Ctrl-C ends the stream and not the record.
+class Streaming {
+ public:
+  Streaming(Session& session, RowSink& rows) : rows_(rows) {
+    rows_.ignore_interrupts(true);
+    session.console().out->release();
+    // A target that is walked at idle priority is left to itself; events do not wait for that.
+    const struct sched_param none {};
+    if (policy_ == SCHED_IDLE) sched_setscheduler(0, SCHED_OTHER, &none);
+  }
+  Streaming(const Streaming&) = delete;
+  Streaming& operator=(const Streaming&) = delete;
+  ~Streaming() {
+    const struct sched_param none {};
+    if (policy_ == SCHED_IDLE) sched_setscheduler(0, SCHED_IDLE, &none);
+    rows_.ignore_interrupts(false);
+  }
+
+ private:
+  RowSink& rows_;
+  int policy_ = sched_getscheduler(0);
+};
+
+Result record(probe::Armed& armed, const RunOptions& options, RowSink& rows, Listener& listener) {
+  Result result;
+  {
+    probe::EventStream stream = armed.open_stream();
+    const std::uint64_t start = Clock::now_ns();
+    listener.armed(armed.formats(), start);
+    armed.start();
+    Loop loop(options, rows, listener, stream, start);
+    // A reader that makes us wait must not keep us armed: Ctrl-C gets out of that, too.
+    interrupted_in([&] { loop.run(); });
+    armed.stop();
+    result.ns = Clock::now_ns() - start;
+    result.reason = loop.reason();
+    clear_interrupted();
+    result.losses = armed.losses();
+    loop.drain();
+    result.counts = stream.counts();
+  }
+  result.left = armed.remove();
+  return result;
+}
+
+}  // namespace
+
+void run_in(probe::Tracefs& tracefs, Session& session, const Arguments& args, RowSink& rows,
+            const Plan& plan, Listener& listener) {
+  const RunOptions options = run_options(args);
+  const std::string name = probe::own_run_name().text();
+  const std::vector<std::string> lines = probe::armed_lines(name, plan.probes, plan.tracepoints);
+  if (options.dry_run) {
+    for (const std::string& line : lines) rows.add({{line}});
+    return;
+  }
+  ask(session, options, tracefs.root(), lines);
+  remove_leftovers(tracefs, rows);
+  const TerminationInterrupts interrupts;
+  const Streaming streaming(session, rows);
+  Result result;
+  {
+    const probe::Guardian guardian(tracefs.root(), name);
+    probe::Armed armed(tracefs, name, plan.probes, plan.tracepoints);
+    result = record(armed, options, rows, listener);
+  }
+  listener.finish();
+  say(rows, result);
+  if (TerminationInterrupts::came()) session.quit();
+}
+
+void run(Session& session, const Arguments& args, RowSink& rows, const Plan& plan,
+         Listener& listener) {
+  // Looking needs no tracefs.
+  const std::unique_ptr<probe::Tracefs> tracefs =
+      probe::tracefs_at(args.has("--dry-run") ? "" : probe::find_tracefs());
+  run_in(*tracefs, session, args, rows, plan, listener);
+}
+
+}  // namespace kvmscope::tracing

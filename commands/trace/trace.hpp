@@ -1,0 +1,11 @@
+// The commands of `trace`, each in its own file.
+#pragma once
+
+#include "commands/command.hpp"
+
+namespace kvmscope::tracing {
+
+Command load();
+Command events();
+
+}  // namespace kvmscope::tracing
