@@ -78,6 +78,9 @@ struct Command {
   std::string_view summary;             // one line, no capital, no full stop
   std::string_view details = {};        // more for `help COMMAND`; may have several lines
   Needs needs = Needs::target;
+  // It changes the kernel: root is kept for it where kvmscope's own command line names it, and it
+  // is refused where root was given up.
+  bool needs_root = false;
   std::vector<Argument> arguments = {};
   std::vector<Option> options = {};
   std::vector<Column> columns = {};  // the keys of its records

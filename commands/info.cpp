@@ -91,8 +91,49 @@ void report_kvm(Session& session, Report& report, RowSink& rows) {
   report.add("SPTE format", kvm.spte_format().ept() ? "EPT" : "NPT / legacy");
 }
 
+// "root", "uid 1000"
+std::string user_name(uid_t user) {
+  if (user == 0) return "root";
+  return user == nobody.uid ? "nobody" : fmt::format("uid {}", user);
+}
+
+void report_process(const Session& session, Report& report) {
+  report.section("process");
+  report.add("runs as", user_name(present_user().uid));
+  report.add("root", session.gave_up_root() ? "given up; files can be opened for reading only"
+                     : has_privileges()     ? "kept"
+                                            : "not needed");
+}
+
+const std::vector<FieldOf<OpenedFile>>& footprint_fields() {
+  using K = ColumnKind;
+  using File = const OpenedFile&;
+  static const std::vector<FieldOf<OpenedFile>> all = {
+      {{"path", K::text, "as it was opened"}, [](File f) -> Value { return f.path; }},
+      {{"how", K::text, "read, write or append"},
+       [](File f) -> Value { return std::string(name(f.what)); }},
+      {{"user", K::text, "who kvmscope was at that time: root, nobody, uid N"},
+       [](File f) -> Value { return user_name(f.user); }},
+      {{"uid", K::count, "the same as a number"},
+       [](File f) -> Value { return std::uint64_t{f.user}; }},
+  };
+  return all;
+}
+
+// Opens what any command would, so that the list does not depend on which ran before.
+void show_footprint(Session& session, RowSink& rows) {
+  session.open_all();
+  if (session.open_log() != nullptr)
+    for (const OpenedFile& file : session.open_log()->files())
+      rows.add(make_record(footprint_fields(), file));
+  rows.footer(
+      "Not listed: folders, and what shared libraries open for themselves (libraries, terminal and "
+      "locale data).");
+}
+
 // Goes as far as what is at hand allows, and says what would take it further.
-void show_info(Session& session, const Arguments&, RowSink& rows) {
+void show_info(Session& session, const Arguments& args, RowSink& rows) {
+  if (args.has("--footprint")) return show_footprint(session, rows);
   const Kernel& kernel = session.kernel();
   const DebugInfo& debug = kernel.debug_info();
   Report report(rows);
@@ -111,6 +152,7 @@ void show_info(Session& session, const Arguments&, RowSink& rows) {
     report.add("state", "not loaded");
   else
     report_kvm(session, report, rows);
+  report_process(session, report);
 }
 
 }  // namespace
@@ -120,12 +162,18 @@ Command info() {
   return {
       .names = {"info"},
       .summary = "show the target, its kernel, the debug files in use and what is missing",
-      .columns = {{"section", K::text, "target, kernel, modules, debug info, kvm"},
+      .options = {{"--footprint", "", ArgumentKind::text,
+                   "each file that kvmscope opened, how and as whom"}},
+      .columns = {{"section", K::text, "target, kernel, modules, debug info, kvm, process"},
                   {"name", K::text, "what the value is"},
                   {"value", K::text, ""}},
       .view = {.table = {column("SECTION", "section"), column("NAME", "name"),
                          column("VALUE", "value")}},
-      .examples = {"info", "info -f json"},
+      .modes = {{.option = "--footprint",
+                 .columns = columns_of(footprint_fields()),
+                 .view = {.table = {column("HOW", "how"), column("AS", "user"),
+                                    column("FILE", "path")}}}},
+      .examples = {"info", "info -f json", "info --footprint"},
       .run = show_info,
   };
 }

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "commands/catalogue.hpp"
+#include "commands/shell/give_up_root.hpp"
 #include "commands/shell/interactive.hpp"
 #include "commands/shell/program_options.hpp"
 #include "commands/shell/runner.hpp"
@@ -23,9 +24,8 @@ namespace {
 // Opens the standard descriptors that the caller closed: a file that got such a number would be
 // written to as if it were standard output.
 void open_standard_descriptors() {
-  int fd = open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO) fd = open("/dev/null", O_RDWR);
-  if (fd >= 0) close(fd);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(standard, F_GETFD) < 0) open("/dev/null", O_RDWR);  // takes the lowest free number
 }
 
 // https://no-color.org
@@ -36,12 +36,13 @@ bool wants_color() {
          (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
-Target target_of(const ProgramOptions& options) {
+Target target_of(const ProgramOptions& options, OpenLog& log) {
   if (options.core.empty())
-    return {.path = "/proc/kcore", .open = [] { return open_live(); }, .implied = true};
-  return {options.core, [core = options.core, overlay = options.overlay] {
-            std::unique_ptr<Dump> dump = open_dump(core);
-            return overlay.empty() ? std::move(dump) : overlay_dump(std::move(dump), overlay);
+    return {
+        .path = "/proc/kcore", .open = [&log] { return open_live("/", &log); }, .implied = true};
+  return {options.core, [core = options.core, overlay = options.overlay, &log] {
+            std::unique_ptr<Dump> dump = open_dump(core, &log);
+            return overlay.empty() ? std::move(dump) : overlay_dump(std::move(dump), overlay, &log);
           }};
 }
 
@@ -51,20 +52,29 @@ std::string offline_release(const ProgramOptions& options) {
   return options.symbols.empty() && uname(&name) == 0 ? name.release : "";
 }
 
-int run(Session& session, const ProgramOptions& options) {
-  if (!options.command.empty()) return run_words(session, options.command);
-  if (!options.lines.empty() || !options.scripts.empty()) {
-    int status = run_lines(session, options.lines, "-e");
-    for (const std::string& script : options.scripts) {
+int run(Session& session, Program& program) {
+  if (!program.command.empty()) return run_words(session, program.command);
+  if (!program.lines.empty() || !program.scripts.empty()) {
+    int status = run_lines(session, program.lines, "-e");
+    for (Script& script : program.scripts) {
       if (!goes_on(status) || session.quitting()) break;
       status = worse_status(status, run_script(session, script));
     }
     return status;
   }
-  const bool terminal = isatty(STDIN_FILENO) != 0;
-  if (!terminal) return run_lines(session, std::cin, "standard input");
+  if (!program.is_shell) return run_lines(session, std::cin, "standard input");
   run_shell(session);
   return 0;
+}
+
+// Scripts are opened before anything runs, while we are who the user started.
+Program program_of(Session& session, const ProgramOptions& options) {
+  Program program{options.command, options.lines, {}, false};
+  for (const std::string& path : options.scripts)
+    program.scripts.push_back(open_script(session, path));
+  program.is_shell = options.command.empty() && options.lines.empty() && options.scripts.empty() &&
+                     isatty(STDIN_FILENO) != 0;
+  return program;
 }
 
 int run(const std::vector<std::string>& arguments, Output& out, Messages& messages) {
@@ -81,10 +91,14 @@ int run(const std::vector<std::string>& arguments, Output& out, Messages& messag
   out.before_write([&messages] { messages.clear_progress(); });
   Console console{
       .out = &out, .messages = messages, .terminal = terminal, .color = terminal && wants_color()};
-  const std::unique_ptr<DebugFinder> finder = make_debug_finder(options.symbols);
-  Session session(target_of(options), *finder, commands, console, offline_release(options));
+  OpenLog log;
+  const std::unique_ptr<DebugFinder> finder = make_debug_finder(options.symbols, "/", &log);
+  Session session(target_of(options, log), *finder, commands, console, offline_release(options),
+                  &log);
   session.settings() = options.settings;
-  return run(session, options);
+  Program program = program_of(session, options);
+  if (has_privileges() && !needs_root(session, program)) give_up_root(session, program);
+  return run(session, program);
 }
 
 // The last place that catches: nothing that went wrong leaves without a word and a status.

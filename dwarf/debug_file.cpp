@@ -22,7 +22,7 @@ class NoTypes : public TypeSource {
 
 class ElfDebugFile : public DebugFile {
  public:
-  explicit ElfDebugFile(const std::string& path) : elf_(path) {}
+  ElfDebugFile(const std::string& path, OpenLog* log) : elf_(path, log) {}
 
   const std::string& path() const override { return elf_.path(); }
   const std::string& build_id() const override { return elf_.build_id(); }
@@ -73,8 +73,8 @@ class ElfDebugFile : public DebugFile {
 
 }  // namespace
 
-std::unique_ptr<DebugFile> open_debug_file(const std::string& path) {
-  return std::make_unique<ElfDebugFile>(path);
+std::unique_ptr<DebugFile> open_debug_file(const std::string& path, OpenLog* log) {
+  return std::make_unique<ElfDebugFile>(path, log);
 }
 
 std::string module_of_file(const std::string& path) {

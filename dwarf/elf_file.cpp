@@ -75,7 +75,8 @@ void CloseDwfl::operator()(Dwfl* dwfl) const {
   dwfl_end(dwfl);
 }
 
-ElfFile::ElfFile(const std::string& path) : path_(path), file_(open_read_only(path)) {
+ElfFile::ElfFile(const std::string& path, OpenLog* log)
+    : path_(path), file_(open_read_only(path, log)) {
   struct stat status {};
   if (fstat(file_.get(), &status) != 0 || !S_ISREG(status.st_mode))
     throw_error(ErrorKind::unavailable, "{} is not a regular file", path_);

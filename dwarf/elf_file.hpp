@@ -33,7 +33,7 @@ class ElfFile {
  public:
   // Reads .xz, .gz and .bz2 too where libdw was built with them. Throws Error{unavailable} with
   // the path: no such file, not an ELF file of x86-64, cut short.
-  explicit ElfFile(const std::string& path);
+  explicit ElfFile(const std::string& path, OpenLog* log = nullptr);
 
   const std::string& path() const { return path_; }
   Elf* handle() const { return elf_; }

@@ -17,7 +17,7 @@ using dwarf::Wanted;
 
 class PathFinder : public DebugFinder {
  public:
-  PathFinder(std::vector<std::string> symbol_paths, std::string system_root);
+  PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log);
 
   DebugSearch find(std::string_view module, std::string_view release,
                    std::string_view build_id) const override;
@@ -29,6 +29,7 @@ class PathFinder : public DebugFinder {
 
   std::vector<std::string> paths_;  // of -s, without System.map
   fs::path system_root_;
+  OpenLog* log_;
   std::unique_ptr<dwarf::SystemMap> system_map_;
 };
 
@@ -36,17 +37,17 @@ bool looks_like_map(const fs::path& path) {
   return path.filename().string().starts_with("System.map");
 }
 
-PathFinder::PathFinder(std::vector<std::string> symbol_paths, std::string system_root)
-    : system_root_(std::move(system_root)) {
+PathFinder::PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log)
+    : system_root_(std::move(system_root)), log_(log) {
   for (std::string& path : symbol_paths) {
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (!fs::exists(status))
       throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, error.message());
     const bool is_map =
-        !fs::is_directory(status) && (looks_like_map(path) || dwarf::is_system_map(path));
+        !fs::is_directory(status) && (looks_like_map(path) || dwarf::is_system_map(path, log_));
     if (is_map)
-      system_map_ = std::make_unique<dwarf::SystemMap>(path);
+      system_map_ = std::make_unique<dwarf::SystemMap>(path, log_);
     else
       paths_.push_back(std::move(path));
   }
@@ -64,7 +65,8 @@ void PathFinder::look_at_file(const std::string& path, const Wanted& wanted, Pla
 Places PathFinder::places_of(const Wanted& wanted) const {
   Places places;
   for (const std::string& path : paths_) {
-    if (fs::is_directory(path))
+    std::error_code error;
+    if (fs::is_directory(path, error))
       look_into(path, dwarf::FolderKind::chosen, wanted, places);
     else
       look_at_file(path, wanted, places);
@@ -103,7 +105,7 @@ DebugSearch PathFinder::find(std::string_view module, std::string_view release,
   for (const std::string& path : places.files) {
     // One file that is damaged must not hide a good one behind it.
     try {
-      std::unique_ptr<DebugFile> file = open_debug_file(path);
+      std::unique_ptr<DebugFile> file = open_debug_file(path, log_);
       const bool is_better = !search.file || file->has_types();
       if (!is_better || !fits(*file, wanted, search.rejected)) continue;
       search.file = std::move(file);
@@ -118,8 +120,8 @@ DebugSearch PathFinder::find(std::string_view module, std::string_view release,
 }  // namespace
 
 std::unique_ptr<DebugFinder> make_debug_finder(std::vector<std::string> symbol_paths,
-                                               std::string system_root) {
-  return std::make_unique<PathFinder>(std::move(symbol_paths), std::move(system_root));
+                                               std::string system_root, OpenLog* log) {
+  return std::make_unique<PathFinder>(std::move(symbol_paths), std::move(system_root), log);
 }
 
 }  // namespace kvmscope

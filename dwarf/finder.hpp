@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/open_log.hpp"
 #include "core/types/source.hpp"
 
 namespace kvmscope {
@@ -12,8 +13,10 @@ namespace kvmscope {
 // `symbol_paths`: files and folders as given with -s. A folder is never searched recursively.
 // Without any, the system's own folders under `system_root` are looked at (usr/lib/debug,
 // lib/modules, boot); with some, only for a file whose build-id is known, so that a guess never
-// mixes with what the user chose. Throws Error{unavailable} for a path that does not exist.
+// mixes with what the user chose. `log` must outlive the finder. Throws Error{unavailable} for a
+// path that does not exist.
 std::unique_ptr<DebugFinder> make_debug_finder(std::vector<std::string> symbol_paths,
-                                               std::string system_root = "/");
+                                               std::string system_root = "/",
+                                               OpenLog* log = nullptr);
 
 }  // namespace kvmscope

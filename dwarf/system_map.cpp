@@ -40,8 +40,8 @@ std::string_view as_text(Bytes bytes) {
 
 }  // namespace
 
-bool is_system_map(const std::string& path) {
-  const MappedFile file(path);
+bool is_system_map(const std::string& path, OpenLog* log) {
+  const MappedFile file(path, log);
   bool matches = false;
   for_each_line(as_text(file.bytes()).substr(0, longest_line), [&](std::string_view line) {
     matches = parse(line).has_value();
@@ -50,8 +50,9 @@ bool is_system_map(const std::string& path) {
   return matches;
 }
 
-SystemMap::SystemMap(const std::string& path) : file_(path), text_(as_text(file_.bytes())) {
-  if (!is_system_map(path))
+SystemMap::SystemMap(const std::string& path, OpenLog* log)
+    : file_(path, log), text_(as_text(file_.bytes())) {
+  if (!is_system_map(path, log))
     throw_error(
         ErrorKind::unavailable,
         "{} has no symbols (Debian's says so, and linux-image-RELEASE-dbg has the real one)", path);

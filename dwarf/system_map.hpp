@@ -13,13 +13,13 @@ namespace kvmscope::dwarf {
 
 // Whether the file's first line is one of a System.map. Throws Error{unavailable} when it cannot
 // be read.
-bool is_system_map(const std::string& path);
+bool is_system_map(const std::string& path, OpenLog* log = nullptr);
 
 // Addresses are those of link time; sizes are not known (0). Lines of another form are skipped.
 class SystemMap : public SymbolSource {
  public:
   // Throws Error{unavailable}, also for a file that is_system_map() does not recognise.
-  explicit SystemMap(const std::string& path);
+  explicit SystemMap(const std::string& path, OpenLog* log = nullptr);
 
   std::optional<Symbol> find(std::string_view name) const override;
   std::optional<Symbol> nearest(std::uint64_t address) const override;

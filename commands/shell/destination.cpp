@@ -16,7 +16,6 @@
 namespace kvmscope {
 namespace {
 
-constexpr mode_t everyone = 0666;  // less the umask
 constexpr std::size_t usual_lines = 24;
 
 // Starts /bin/sh with its input from `input` and the signals that we ignore set back.
@@ -51,7 +50,8 @@ std::size_t terminal_lines() {
 std::string pager() {
   const char* chosen = std::getenv("PAGER");
   if (chosen != nullptr && *chosen != '\0') return chosen;
-  return "if command -v less >/dev/null; then exec less -FRSX; else exec cat; fi";
+  // Nothing is sent to /dev/null: where root was given up, that cannot be opened for writing.
+  return "case $(command -v less) in ?*) exec less -FRSX;; *) exec cat;; esac";
 }
 
 }  // namespace
@@ -76,7 +76,8 @@ ReadingProgram::~ReadingProgram() {
   while (waitpid(child_, &status, 0) < 0 && errno == EINTR) continue;
 }
 
-Destination::Destination(Console& console, const Redirection& redirection, bool paged)
+Destination::Destination(Console& console, OutputFiles& files, const Redirection& redirection,
+                         bool paged)
     : console_(console), outer_(console) {
   switch (redirection.kind) {
     case Redirection::Kind::none:
@@ -86,8 +87,11 @@ Destination::Destination(Console& console, const Redirection& redirection, bool 
       program_ = std::make_unique<ReadingProgram>(redirection.target);
       redirect_to(program_->input());
       break;
-    case Redirection::Kind::write: open_file(redirection.target, O_TRUNC); break;
-    case Redirection::Kind::append: open_file(redirection.target, O_APPEND); break;
+    case Redirection::Kind::write:
+    case Redirection::Kind::append:
+      file_ = files.open(redirection.target, redirection.kind == Redirection::Kind::append);
+      redirect_to(file_.get());
+      break;
   }
 }
 
@@ -97,13 +101,6 @@ void Destination::redirect_to(int fd) {
   console_.out = own_.get();
   console_.terminal = false;
   console_.color = false;
-}
-
-void Destination::open_file(const std::string& path, int flags) {
-  file_ = FileDescriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, everyone));
-  if (file_.get() < 0)
-    throw_error(ErrorKind::usage, "cannot write to {}: {}", path, std::strerror(errno));
-  redirect_to(file_.get());
 }
 
 // The pager starts once there is more than a screen; the prompt comes back below the last line.

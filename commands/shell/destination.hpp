@@ -8,6 +8,7 @@
 
 #include "commands/shell/console.hpp"
 #include "commands/shell/lexer.hpp"
+#include "commands/shell/output_files.hpp"
 #include "core/base/file.hpp"
 
 namespace kvmscope {
@@ -34,7 +35,7 @@ class Destination {
  public:
   // Throws Error{usage} when the file cannot be written. `paged`: long output of a redirection of
   // kind none goes to the pager.
-  Destination(Console& console, const Redirection& redirection, bool paged);
+  Destination(Console& console, OutputFiles& files, const Redirection& redirection, bool paged);
   Destination(const Destination&) = delete;
   Destination& operator=(const Destination&) = delete;
   ~Destination();
@@ -44,7 +45,6 @@ class Destination {
 
  private:
   void redirect_to(int fd);
-  void open_file(const std::string& path, int flags);
   void page();
 
   Console& console_;

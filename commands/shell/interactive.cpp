@@ -6,20 +6,17 @@
 #include "core/base/interrupt.hpp"
 
 namespace kvmscope {
-namespace {
 
 void open_history(Session& session) {
   const std::string path = history_path();
   if (path.empty()) return;
-  const std::string failure = session.history().use_file(path);
+  const std::string failure = session.history().use_file(path, session.open_log());
   if (!failure.empty()) session.console().messages.note("no history: " + failure);
 }
 
-}  // namespace
-
 void run_shell(Session& session) {
   session.console().interactive = true;
-  open_history(session);
+  if (!session.gave_up_root()) open_history(session);
   LineEditor editor([&session](std::string_view line, std::size_t cursor) {
     return complete(session, line, cursor);
   });

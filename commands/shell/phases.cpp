@@ -17,8 +17,9 @@ std::string row(std::string_view name, double milliseconds, const ReadCounts& re
 }  // namespace
 
 void PhaseClock::start(bool on) {
+  const bool goes_on = std::exchange(count_into_next_, false) && on_;
   on_ = on;
-  if (!on) return;
+  if (!on || goes_on) return;
   sums_ = {};
   phase_ = Phase::other;
   since_ = Clock::now();

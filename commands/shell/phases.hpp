@@ -18,6 +18,8 @@ class PhaseClock {
  public:
   // Forgets all, and starts counting when `on`.
   void start(bool on);
+  // What was counted so far is part of what the next start() begins.
+  void count_into_next() { count_into_next_ = true; }
   // Where reads are counted; may be set while phases run.
   void count_reads(std::function<ReadCounts()> counts);
 
@@ -47,6 +49,7 @@ class PhaseClock {
   Phase enter(Phase phase);
 
   bool on_ = false;
+  bool count_into_next_ = false;
   Phase phase_ = Phase::other;
   Clock::time_point since_;
   ReadCounts read_;

@@ -98,12 +98,13 @@ class Line {
     timing_ = session_.settings().timing;
     session_.clock().start(timing_);
     session_.console().messages.start_progress();
+    check_rights(*parsed.command);
     open_target(*parsed.command);
     Console& console = session_.console();
     const bool paged = console.interactive && console.terminal && session_.settings().pager;
     std::optional<Error> failure;
     {
-      Destination destination(console, redirection, paged);
+      Destination destination(console, session_.output_files(), redirection, paged);
       failure = run_command(parsed);
       if (!failure) failure = caught([&] { destination.finish(); });
       reader_gone_ = console.out->reader_gone();
@@ -118,6 +119,14 @@ class Line {
       session_.console().messages.note(
           fmt::format("{}: kvmscope looks for everything anew, $variables are forgotten", changed));
     if (command.needs == Needs::target) session_.kernel();
+  }
+
+  void check_rights(const Command& command) const {
+    if (command.needs_root && session_.gave_up_root())
+      throw_error(ErrorKind::unavailable,
+                  "{} needs root, which kvmscope gave up when it had opened the target: start it "
+                  "from your own shell, `sudo kvmscope {}`",
+                  command.full_name(), text_);
   }
 
   // Renders one command. The stream is closed however the command ends.
@@ -215,18 +224,51 @@ int run_lines(Session& session, const std::vector<std::string>& lines, std::stri
   return status;
 }
 
+Script open_script(Session& session, const std::string& path) {
+  Script script{path, std::ifstream(path)};
+  // A folder can be opened, but not read.
+  if (!script.lines ||
+      (script.lines.peek() == std::ifstream::traits_type::eof() && script.lines.bad()))
+    throw_error(ErrorKind::usage, "cannot read {}: {}", path, std::strerror(errno));
+  if (session.open_log() != nullptr) session.open_log()->add(path, OpenedFor::reading);
+  return script;
+}
+
 int run_script(Session& session, const std::string& path) {
+  Script script = open_script(session, path);
+  return run_script(session, script);
+}
+
+int run_script(Session& session, Script& script) {
   if (session.script_depth() == most_nested_scripts)
     throw_error(ErrorKind::usage, "{} scripts run each other: is there a loop?",
                 most_nested_scripts);
-  std::ifstream lines(path);
-  // A folder can be opened, but not read.
-  if (!lines || (lines.peek() == std::ifstream::traits_type::eof() && lines.bad()))
-    throw_error(ErrorKind::usage, "cannot read {}: {}", path, std::strerror(errno));
   ++session.script_depth();
-  const int status = run_lines(session, lines, path);
+  const int status = run_lines(session, script.lines, script.path);
   --session.script_depth();
   return status;
+}
+
+LineAhead look_at_line(const Session& session, std::string_view line) {
+  LineAhead ahead;
+  // A line that makes no sense is reported when its turn comes.
+  caught([&] {
+    SplitLine split = split_line(line);
+    const std::vector<Word> words = split_words(split.command);
+    if (words.empty()) return;
+    ahead.command = match_command(session.catalogue(), words.front().text);
+    ahead.redirection = std::move(split.redirection);
+  });
+  return ahead;
+}
+
+void open_ahead(Session& session, Needs needs) {
+  if (needs == Needs::nothing) return;
+  if (session.has_target()) {
+    const std::optional<Error> failure = caught([&] { session.kernel(); });
+    if (failure) return session.cannot_open(*failure);
+  }
+  caught([&] { session.open_all(); });
 }
 
 }  // namespace kvmscope

@@ -1,11 +1,13 @@
 // Runs command lines: from the prompt, from -e, from scripts.
 #pragma once
 
+#include <fstream>
 #include <istream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "commands/shell/lexer.hpp"
 #include "commands/shell/session.hpp"
 
 namespace kvmscope {
@@ -22,6 +24,25 @@ int run_lines(Session& session, std::istream& lines, std::string_view name);
 int run_lines(Session& session, const std::vector<std::string>& lines, std::string_view name);
 // Throws Error{usage} when the file cannot be read.
 int run_script(Session& session, const std::string& path);
+
+// A script that is open, so that it can be read when its path no longer can.
+struct Script {
+  std::string path;
+  std::ifstream lines;
+};
+// Throws Error{usage} when the file cannot be read.
+Script open_script(Session& session, const std::string& path);
+int run_script(Session& session, Script& script);
+
+// What a line would run, and where it would send the result; a line that makes no sense: neither.
+struct LineAhead {
+  const Command* command = nullptr;
+  Redirection redirection;
+};
+LineAhead look_at_line(const Session& session, std::string_view line);
+// Session::open_all() for commands that need `needs`. What fails is reported by the command that
+// misses it.
+void open_ahead(Session& session, Needs needs);
 
 // Whether a script goes on after a line with this status.
 bool goes_on(int status);

@@ -34,11 +34,13 @@ class SessionMemory final : public VirtReader {
 }  // namespace
 
 Session::Session(Target target, const DebugFinder& finder, const std::vector<Command>& catalogue,
-                 Console& console, std::string offline_release)
+                 Console& console, std::string offline_release, OpenLog* log)
     : target_(std::move(target)),
       catalogue_(catalogue),
       console_(console),
       offline_release_(std::move(offline_release)),
+      open_log_(log),
+      output_files_(log),
       finder_(make_timed_finder(finder, clock_)),
       memory_(std::make_unique<SessionMemory>(*this)),
       opened_(std::make_unique<Opened>()) {}
@@ -47,6 +49,7 @@ Session::~Session() = default;
 
 const Kernel& Session::kernel() {
   if (opened_->kernel) return *opened_->kernel;
+  if (cannot_open_) throw Error(*cannot_open_);
   if (target_.open == nullptr)
     throw Error(ErrorKind::unavailable, "no target is open: give a dump with -c FILE");
   const PhaseClock::Scope scope(clock_, Phase::open);
@@ -70,6 +73,12 @@ std::string Session::renew() {
   opened_->variables.clear();
   opened_->kvm.reset();
   opened_->kernel.reset();
+  // Its files in /proc and /sys are root's.
+  if (gave_up_root_)
+    cannot_open(Error(ErrorKind::unavailable,
+                      fmt::format("{}, and kvmscope has given up root, which it would need to look "
+                                  "for everything anew: run it again",
+                                  what)));
   return what;
 }
 
@@ -84,6 +93,12 @@ const kvm::Kvm& Session::kvm() {
   const PhaseClock::Scope scope(clock_, Phase::types);
   opened_->kvm.emplace(kernel);
   return *opened_->kvm;
+}
+
+void Session::open_all() {
+  if (has_target()) kernel().symbol_origin();
+  const PhaseClock::Scope scope(clock_, Phase::types);
+  debug_info().open_all();
 }
 
 const DebugInfo& Session::debug_info() {

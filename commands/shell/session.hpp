@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,8 +12,11 @@
 #include "commands/command.hpp"
 #include "commands/shell/console.hpp"
 #include "commands/shell/history.hpp"
+#include "commands/shell/output_files.hpp"
 #include "commands/shell/phases.hpp"
 #include "commands/shell/settings.hpp"
+#include "core/base/open_log.hpp"
+#include "core/base/privilege.hpp"
 #include "core/memory/dump.hpp"
 #include "core/types/types.hpp"
 
@@ -36,10 +40,10 @@ struct Target {
 
 class Session {
  public:
-  // The finder, the catalogue and the console must outlive the session. `offline_release`: whose
-  // debug files are meant when there is no target, as in `uname -r`; may be empty.
+  // The finder, the catalogue, the console and the log must outlive the session. `offline_release`:
+  // whose debug files are meant when there is no target, as in `uname -r`; may be empty.
   Session(Target target, const DebugFinder& finder, const std::vector<Command>& catalogue,
-          Console& console, std::string offline_release = "");
+          Console& console, std::string offline_release = "", OpenLog* log = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session();
@@ -63,6 +67,11 @@ class Session {
   // As the user named it; empty: none was given.
   const std::string& target_path() const { return target_.path; }
 
+  // Opens every file that a later command may need, for a process that loses the right to.
+  void open_all();
+  // What kernel() throws from now on: the target could not be opened when there was a right to.
+  void cannot_open(Error failure) { cannot_open_ = std::move(failure); }
+
   // $name, without the dollar sign. They refer to the target's memory and types.
   std::map<std::string, Object>& variables();
 
@@ -75,6 +84,13 @@ class Session {
   History& history() { return history_; }
   Console& console() { return console_; }
   PhaseClock& clock() { return clock_; }
+  OutputFiles& output_files() { return output_files_; }
+  // Every file that was opened, for `info --footprint`; nullptr: nobody keeps a list.
+  OpenLog* open_log() { return open_log_; }
+
+  // Who this process became when it stopped being root; none: it is who it was.
+  const std::optional<User>& gave_up_root() const { return gave_up_root_; }
+  void gave_up_root_for(const User& user) { gave_up_root_ = user; }
 
   // How many scripts run inside each other.
   unsigned& script_depth() { return script_depth_; }
@@ -91,6 +107,10 @@ class Session {
   std::string offline_release_;
   Settings settings_;
   History history_;
+  OpenLog* open_log_;
+  OutputFiles output_files_;
+  std::optional<User> gave_up_root_;
+  std::optional<Error> cannot_open_;
   PhaseClock clock_;
   bool quitting_ = false;
   unsigned script_depth_ = 0;

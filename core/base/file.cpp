@@ -27,9 +27,10 @@ int FileDescriptor::release() {
   return std::exchange(fd_, -1);
 }
 
-FileDescriptor open_read_only(const std::string& path) {
+FileDescriptor open_read_only(const std::string& path, OpenLog* log) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, std::strerror(errno));
+  if (log != nullptr) log->add(path, OpenedFor::reading);
   return FileDescriptor(fd);
 }
 
@@ -89,8 +90,8 @@ std::optional<std::string_view> FileLines::next() {
   }
 }
 
-std::string read_text(const std::string& path, std::size_t limit) {
-  const FileDescriptor file = open_read_only(path);
+std::string read_text(const std::string& path, OpenLog* log, std::size_t limit) {
+  const FileDescriptor file = open_read_only(path, log);
   std::string text(limit, '\0');
   std::size_t done = 0;
   while (done < limit) {
@@ -102,8 +103,8 @@ std::string read_text(const std::string& path, std::size_t limit) {
   return text;
 }
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const FileDescriptor fd = open_read_only(path);
+MappedFile::MappedFile(const std::string& path, OpenLog* log) : path_(path) {
+  const FileDescriptor fd = open_read_only(path, log);
   struct stat status {};
   if (fstat(fd.get(), &status) != 0)
     throw_error(ErrorKind::unavailable, "cannot stat {}: {}", path, std::strerror(errno));

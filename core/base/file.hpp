@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/bits.hpp"
+#include "core/base/open_log.hpp"
 
 namespace kvmscope {
 
@@ -27,8 +28,9 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-// Opens read-only and close-on-exec. Throws Error{unavailable} with the reason.
-FileDescriptor open_read_only(const std::string& path);
+// Opens read-only and close-on-exec, and writes that down in `log`. Throws Error{unavailable} with
+// the reason.
+FileDescriptor open_read_only(const std::string& path, OpenLog* log = nullptr);
 
 // The lines of a file from its start, read piece by piece: for /proc, whose files are as long as
 // they are read, and can be read again through the same descriptor.
@@ -51,12 +53,12 @@ class FileLines {
 };
 
 // All of a small file, at most `limit` bytes. Throws Error{unavailable}.
-std::string read_text(const std::string& path, std::size_t limit = 1 << 20);
+std::string read_text(const std::string& path, OpenLog* log = nullptr, std::size_t limit = 1 << 20);
 
 // A whole file mapped read-only. Throws Error{unavailable}; an empty file maps to no bytes.
 class MappedFile {
  public:
-  explicit MappedFile(const std::string& path);
+  explicit MappedFile(const std::string& path, OpenLog* log = nullptr);
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
   ~MappedFile();

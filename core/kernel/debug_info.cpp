@@ -62,6 +62,10 @@ const DebugFile* DebugInfo::file(std::string_view module) const {
   return searches_.emplace(std::string(module), std::move(search)).first->second.file.get();
 }
 
+void DebugInfo::open_all() const {
+  for (const std::string_view module : type_files) file(module);
+}
+
 const DebugFile& DebugInfo::need(std::string_view module) const {
   const DebugFile* found = file(module);
   if (found == nullptr || !found->has_types())

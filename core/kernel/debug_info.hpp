@@ -33,6 +33,8 @@ class DebugInfo {
   const DebugFile* file(std::string_view module) const;
   // The same; throws Error{unavailable} that says what was tried and what to install.
   const DebugFile& need(std::string_view module) const;
+  // Searches for all of them, so that none is opened later.
+  void open_all() const;
   // What was tried for a module that is not at hand, and what to install.
   std::string how_to_get(std::string_view module) const;
 

@@ -60,7 +60,8 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
       live_(dump.is_live()
                 ? std::make_unique<LiveSystem>(*dump.system_root(),
                                                std::set<std::string, std::less<>>(
-                                                   wanted_symbols.begin(), wanted_symbols.end()))
+                                                   wanted_symbols.begin(), wanted_symbols.end()),
+                                               dump.open_log())
                 : nullptr),
       debug_info_(finder, vmcoreinfo_.release(),
                   [this](std::string_view module) { return known_build_id(module); }) {}

@@ -21,13 +21,6 @@ std::string path_in(const std::string& root, std::string_view name) {
   return (fs::path(root) / name).string();
 }
 
-// The text of a small file, empty when there is none.
-std::string text_or_nothing(const std::string& path) {
-  std::error_code error;
-  if (!fs::exists(path, error)) return "";
-  return read_text(path);
-}
-
 std::string trimmed(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
@@ -87,17 +80,28 @@ std::string build_id_in(std::string_view notes) {
 
 }  // namespace
 
-LiveSystem::LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols)
-    : root_(std::move(root)) {
+LiveSystem::LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols,
+                       OpenLog* log)
+    : root_(std::move(root)), log_(log) {
   const std::string path = path_in(root_, "proc/modules");
   // There is none without CONFIG_MODULES.
   std::error_code error;
-  if (fs::exists(path, error)) modules_file_ = open_read_only(path);
+  if (fs::exists(path, error)) modules_file_ = open_read_only(path, log_);
   modules_ = read_modules();
   symbols_ = std::make_unique<ProcKallsyms>(
       path_in(root_, "proc/kallsyms"), std::move(wanted_symbols),
       std::set<std::string, std::less<>>(kvm_modules.begin(), kvm_modules.end()),
-      trimmed(text_or_nothing(path_in(root_, "proc/sys/kernel/kptr_restrict"))));
+      trimmed(text_of("proc/sys/kernel/kptr_restrict")), log_);
+  build_ids_.emplace("vmlinux", read_build_id("vmlinux"));
+  for (const std::string_view name : kvm_modules)
+    if (find_module(modules_, name) != nullptr) build_ids_.emplace(name, read_build_id(name));
+}
+
+// Of a small file; empty when there is none.
+std::string LiveSystem::text_of(std::string_view name) const {
+  const std::string path = path_in(root_, name);
+  std::error_code error;
+  return fs::exists(path, error) ? read_text(path, log_) : "";
 }
 
 std::vector<Module> LiveSystem::read_modules() const {
@@ -110,11 +114,16 @@ std::vector<Module> LiveSystem::read_modules() const {
 }
 
 std::string LiveSystem::build_id(std::string_view module) const {
-  if (module == "vmlinux") return build_id_in(text_or_nothing(path_in(root_, "sys/kernel/notes")));
   std::string name(module);
   std::replace(name.begin(), name.end(), '-', '_');
-  return build_id_in(
-      text_or_nothing(path_in(root_, fmt::format("sys/module/{}/notes/.note.gnu.build-id", name))));
+  const auto known = build_ids_.find(name);
+  return known != build_ids_.end() ? known->second : read_build_id(name);
+}
+
+std::string LiveSystem::read_build_id(std::string_view module) const {
+  return build_id_in(text_of(module == "vmlinux"
+                                 ? std::string("sys/kernel/notes")
+                                 : fmt::format("sys/module/{}/notes/.note.gnu.build-id", module)));
 }
 
 std::string LiveSystem::changed() const {

@@ -1,7 +1,9 @@
 // What the kernel that runs says about itself in /proc and /sys: symbols, modules, build-ids.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +18,9 @@ class LiveSystem {
  public:
   // `root` has the folders proc and sys: "/". Files that only root may read are opened here and
   // kept open. Throws Error{unavailable} when symbols or modules cannot be seen.
-  LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols);
+  // `log` must outlive it.
+  LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols,
+             OpenLog* log = nullptr);
 
   const ProcKallsyms& symbols() const { return *symbols_; }
   // As they were when this was made. The address of struct module and what lies in it is not
@@ -33,8 +37,12 @@ class LiveSystem {
 
  private:
   std::vector<Module> read_modules() const;
+  std::string text_of(std::string_view name) const;
+  std::string read_build_id(std::string_view module) const;
 
   std::string root_;
+  OpenLog* log_;
+  std::map<std::string, std::string, std::less<>> build_ids_;
   FileDescriptor modules_file_;
   std::vector<Module> modules_;
   std::unique_ptr<ProcKallsyms> symbols_;

@@ -28,8 +28,8 @@ bool is_zero(std::string_view digits) {
 
 ProcKallsyms::ProcKallsyms(std::string path, std::set<std::string, std::less<>> wanted,
                            std::set<std::string, std::less<>> modules,
-                           const std::string& kptr_restrict)
-    : path_(std::move(path)), file_(open_read_only(path_)), modules_(std::move(modules)) {
+                           const std::string& kptr_restrict, OpenLog* log)
+    : path_(std::move(path)), file_(open_read_only(path_, log)), modules_(std::move(modules)) {
   first_pass(wanted, modules_, kptr_restrict);
 }
 

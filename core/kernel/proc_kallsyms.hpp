@@ -23,7 +23,8 @@ class ProcKallsyms : public SymbolSource {
   // `modules`. Throws Error{unavailable} when the file cannot be opened or shows no addresses;
   // `kptr_restrict` is what that setting is, for the message.
   ProcKallsyms(std::string path, std::set<std::string, std::less<>> wanted,
-               std::set<std::string, std::less<>> modules, const std::string& kptr_restrict);
+               std::set<std::string, std::less<>> modules, const std::string& kptr_restrict,
+               OpenLog* log = nullptr);
 
   // Of vmlinux, then of modules. A name that was not wanted costs a pass, once if it is vmlinux's.
   std::optional<Symbol> find(std::string_view name) const override;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/open_log.hpp"
 #include "core/memory/reader.hpp"
 
 namespace kvmscope {
@@ -45,21 +46,24 @@ class Dump {
   // not change.
   virtual std::optional<std::string> system_root() const { return std::nullopt; }
   bool is_live() const { return system_root().has_value(); }
+  // Where files of the kernel that runs are written down when they are opened.
+  virtual OpenLog* open_log() const { return nullptr; }
 };
 
 // Recognises the file and opens it. Throws Error{unavailable}: no such file,
 // not a dump, truncated header, flattened (names `makedumpfile -R`), codec missing.
-std::unique_ptr<Dump> open_dump(const std::string& path);
+std::unique_ptr<Dump> open_dump(const std::string& path, OpenLog* log = nullptr);
 
-// The kernel that runs, through /proc/kcore below `system_root`. Throws Error{unavailable} that
-// says which privilege, setting or kernel option is missing.
-std::unique_ptr<Dump> open_live(const std::string& system_root = "/");
+// The kernel that runs, through /proc/kcore below `system_root`. `log` must outlive it. Throws
+// Error{unavailable} that says which privilege, setting or kernel option is missing.
+std::unique_ptr<Dump> open_live(const std::string& system_root = "/", OpenLog* log = nullptr);
 
 // The dump codecs that this build can read, for --version: "ELF", "kdump zlib lzo snappy zstd".
 std::vector<std::string> dump_codecs();
 
 // `base` with bytes planted over it. The file has lines `PHYSICAL-ADDRESS HEXBYTES`
 // (address 0x…, bytes in hex, blanks allowed, # comments). Throws Error{unavailable}.
-std::unique_ptr<Dump> overlay_dump(std::unique_ptr<Dump> base, const std::string& path);
+std::unique_ptr<Dump> overlay_dump(std::unique_ptr<Dump> base, const std::string& path,
+                                   OpenLog* log = nullptr);
 
 }  // namespace kvmscope

@@ -40,11 +40,13 @@ class DirectMapMemory final : public PhysReader {
 
 class LiveKernel final : public Dump {
  public:
-  LiveKernel(KcoreMemory memory, std::optional<std::string> vmcoreinfo, std::string system_root)
+  LiveKernel(KcoreMemory memory, std::optional<std::string> vmcoreinfo, std::string system_root,
+             OpenLog* log)
       : virtual_(std::move(memory)),
         physical_(virtual_),
         vmcoreinfo_(std::move(vmcoreinfo)),
-        system_root_(std::move(system_root)) {}
+        system_root_(std::move(system_root)),
+        log_(log) {}
 
   const PhysReader& memory() const override { return physical_; }
   std::optional<std::string> vmcoreinfo() const override { return vmcoreinfo_; }
@@ -58,12 +60,14 @@ class LiveKernel final : public Dump {
   const VirtReader* kernel_memory() const override { return &virtual_; }
   DirectMap direct_map() const override { return virtual_.direct_map(); }
   std::optional<std::string> system_root() const override { return system_root_; }
+  OpenLog* open_log() const override { return log_; }
 
  private:
   KcoreMemory virtual_;
   DirectMapMemory physical_;
   std::optional<std::string> vmcoreinfo_;
   std::string system_root_;
+  OpenLog* log_;
 };
 
 std::vector<PhysRange> LiveKernel::ranges() const {
@@ -107,10 +111,13 @@ std::string advice(int reason, const fs::path& root) {
          "open a dump with -c FILE";
 }
 
-FileDescriptor open_file(const fs::path& root) {
+FileDescriptor open_file(const fs::path& root, OpenLog* log) {
   const fs::path path = root / "proc/kcore";
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) return FileDescriptor(fd);
+  if (fd >= 0) {
+    if (log != nullptr) log->add(path.string(), OpenedFor::reading);
+    return FileDescriptor(fd);
+  }
   const int reason = errno;
   throw_error(ErrorKind::unavailable, "cannot open {}: {}; {}", path.string(),
               std::strerror(reason), advice(reason, root));
@@ -154,8 +161,8 @@ std::vector<KcoreSegment> segments_of(const std::vector<Elf64_Phdr>& headers) {
 
 }  // namespace
 
-std::unique_ptr<Dump> open_live(const std::string& system_root) {
-  FileDescriptor file = open_file(system_root);
+std::unique_ptr<Dump> open_live(const std::string& system_root, OpenLog* log) {
+  FileDescriptor file = open_file(system_root, log);
   const std::string path = (fs::path(system_root) / "proc/kcore").string();
   std::vector<std::byte> head = read_head(file.get(), sizeof(Elf64_Ehdr), path);
   if (head.size() == sizeof(Elf64_Ehdr)) {
@@ -173,7 +180,7 @@ std::unique_ptr<Dump> open_live(const std::string& system_root) {
   if (memory.direct_map().size == 0)
     throw_error(ErrorKind::unavailable, "{} shows no RAM with physical addresses", path);
   return std::make_unique<LiveKernel>(std::move(memory), find_vmcoreinfo(head, headers),
-                                      system_root);
+                                      system_root, log);
 }
 
 }  // namespace kvmscope

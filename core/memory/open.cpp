@@ -63,9 +63,9 @@ std::string hex(std::string_view bytes) {
 
 }  // namespace
 
-std::unique_ptr<Dump> open_dump(const std::string& path) {
+std::unique_ptr<Dump> open_dump(const std::string& path, OpenLog* log) {
   check_regular_file(path);
-  auto file = std::make_unique<MappedFile>(path);
+  auto file = std::make_unique<MappedFile>(path, log);
   const Bytes bytes = file->bytes();
   if (bytes.empty()) throw_error(ErrorKind::unavailable, "{} is empty", path);
   const std::string_view start(reinterpret_cast<const char*>(bytes.data()), bytes.size());

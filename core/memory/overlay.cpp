@@ -123,9 +123,10 @@ std::optional<Line> parse_line(std::string_view text) {
 }
 
 // Single bytes, so that a later line replaces what an earlier one planted.
-std::map<std::uint64_t, std::byte> read_bytes(const std::string& path) {
+std::map<std::uint64_t, std::byte> read_bytes(const std::string& path, OpenLog* log) {
   std::ifstream file(path);
   if (!file) throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, std::strerror(errno));
+  if (log != nullptr) log->add(path, OpenedFor::reading);
   std::map<std::uint64_t, std::byte> planted;
   std::string text;
   for (unsigned number = 1; std::getline(file, text); ++number) {
@@ -153,8 +154,9 @@ Runs join(const std::map<std::uint64_t, std::byte>& planted) {
 
 }  // namespace
 
-std::unique_ptr<Dump> overlay_dump(std::unique_ptr<Dump> base, const std::string& path) {
-  const std::map<std::uint64_t, std::byte> planted = read_bytes(path);
+std::unique_ptr<Dump> overlay_dump(std::unique_ptr<Dump> base, const std::string& path,
+                                   OpenLog* log) {
+  const std::map<std::uint64_t, std::byte> planted = read_bytes(path, log);
   std::string note =
       fmt::format("{} bytes are planted over the dump from {}", planted.size(), path);
   return std::make_unique<OverlayDump>(std::move(base), join(planted), std::move(note));

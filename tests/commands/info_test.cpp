@@ -2,7 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include "commands/catalogue.hpp"
+#include "commands/shell/runner.hpp"
 #include "tests/support/fake_kernel_scenario.hpp"
 
 namespace kvmscope {
@@ -17,11 +20,15 @@ json value_of(const FakeOutcome& outcome, std::string_view section, std::string_
   return "no such line";
 }
 
+std::string user_word() {
+  return geteuid() == 0 ? "root" : fmt::format("uid {}", geteuid());
+}
+
 TEST(Info, ShowsATable) {
   FakeScenario scenario;
   const FakeOutcome outcome = run_text(scenario.kernel, "info");
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_EQ(outcome.text,
+  EXPECT_EQ(outcome.text.substr(0, outcome.text.find("process")),
             "SECTION     NAME               VALUE\n"
             "target      path               fake.core\n"
             "target      format             fake\n"
@@ -39,6 +46,38 @@ TEST(Info, ShowsATable) {
             "kvm         VMs                1\n"
             "kvm         tdp_enabled        no\n"
             "kvm         SPTE format        NPT / legacy\n");
+}
+
+TEST(Info, SaysWhoItRunsAsAndWhatBecameOfRoot) {
+  FakeScenario scenario;
+  const FakeOutcome outcome = run(scenario.kernel, "info");
+  EXPECT_EQ(value_of(outcome, "process", "runs as"), user_word());
+  EXPECT_EQ(value_of(outcome, "process", "root"), has_privileges() ? "kept" : "not needed");
+}
+
+TEST(Info, ListsEachFileThatWasOpened) {
+  FakeScenario scenario;
+  scenario.kernel.kernel();
+  OpenLog log;
+  const std::vector<Command> commands = catalogue();
+  Output out;
+  Output errors;
+  Messages messages(errors, false, false);
+  Console console{.out = &out, .messages = messages};
+  const auto open = [&] {
+    log.add("/a/dump", OpenedFor::reading);
+    return scenario.kernel.dump();
+  };
+  Session session({"dump", open}, scenario.kernel.finder(), commands, console, "", &log);
+  log.add("/an/output", OpenedFor::writing);
+  EXPECT_EQ(run_line(session, "info --footprint -f json"), 0);
+  const json records = json::parse(out.text());
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(
+      records[0],
+      (json{{"path", "/an/output"}, {"how", "write"}, {"user", user_word()}, {"uid", geteuid()}}));
+  EXPECT_EQ(records[1]["path"], "/a/dump");
+  EXPECT_EQ(records[1]["how"], "read");
 }
 
 TEST(Info, ShowsTheModuleAndItsBuild) {

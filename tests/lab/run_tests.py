@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bad_input_test, lab_dumps, oracle_test  # pylint: disable=wrong-import-position
+from lab import bad_input_test, lab_dumps, oracle_test, privileges_test  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import Comparison, parse  # pylint: disable=wrong-import-position
 
@@ -39,6 +39,7 @@ def main() -> int:
         compare(options.kvmscope, scenario, series, checks)
     if not options.quick:
         bad_input_test.run_all(options.kvmscope, checks)
+        privileges_test.run_all(options.kvmscope, checks)
     return checks.status()
 
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -81,6 +82,32 @@ TEST_F(HistoryTest, ThatCannotBeWrittenSaysWhyAndGoesOn) {
   EXPECT_NE(history.use_file("/proc/nonexistent/history"), "");
   EXPECT_TRUE(history.add("vms"));
   EXPECT_EQ(history.lines(), Lines{"vms"});
+}
+
+TEST_F(HistoryTest, GoesOnInTheFileThatIsOpenWhenThePathCannotBeOpenedAnyMore) {
+  const std::string path = folder_ + "/history";
+  History history;
+  EXPECT_FALSE(history.has_file());
+  EXPECT_EQ(history.use_file(path), "");
+  EXPECT_TRUE(history.has_file());
+  std::filesystem::rename(path, folder_ + "/moved");
+  std::filesystem::create_directory(path);
+  history.add("vms");
+  std::ifstream lines(folder_ + "/moved");
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(line, "vms");
+}
+
+TEST_F(HistoryTest, IsOursOnlyInAFolderOfOurOwn) {
+  setenv("XDG_STATE_HOME", folder_.c_str(), 1);
+  EXPECT_TRUE(history_is_ours());
+  setenv("XDG_STATE_HOME", (folder_ + "/missing").c_str(), 1);
+  EXPECT_FALSE(history_is_ours());
+  if (geteuid() != 0) return;
+  ASSERT_EQ(chown(folder_.c_str(), 1234, 1234), 0);
+  setenv("XDG_STATE_HOME", folder_.c_str(), 1);
+  EXPECT_FALSE(history_is_ours());
 }
 
 TEST_F(HistoryTest, LiesWhereTheXdgSpecificationWantsIt) {

@@ -84,7 +84,9 @@ inline std::vector<Command> test_commands() {
   Command events = make({"events", "ev"});
   events.group = "trace";
   events.arguments = {{"EXPRESSION", K::expression, "", true}};
+  load.needs_root = events.needs_root = true;
   trace.subcommands = {load, events};
+  trace.needs_root = true;
   commands.push_back(trace);
   Command quit = make({"quit", "q"});
   quit.columns = {};
@@ -110,9 +112,11 @@ struct Shell {
   Output errors;
   Messages messages{errors, false, false};
   Console console{.out = &out, .messages = messages};
+  OpenLog log;
   Session session;
 
-  explicit Shell(Target target = {}) : session(std::move(target), finder, commands, console) {}
+  explicit Shell(Target target = {})
+      : session(std::move(target), finder, commands, console, "", &log) {}
 
   int run(std::string_view line) {
     out.clear_text();

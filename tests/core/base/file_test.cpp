@@ -47,6 +47,17 @@ TEST_F(Files, AreClosedByTheirOwner) {
   EXPECT_FALSE(is_open(fd));
 }
 
+TEST_F(Files, AreWrittenDownOnceForEachWayOfOpening) {
+  const std::string path = file("text");
+  OpenLog log;
+  open_read_only(path, &log);
+  const MappedFile again(path, &log);
+  log.add(path, OpenedFor::appending);
+  EXPECT_ERROR(open_read_only(path + "2", &log), ErrorKind::unavailable, "cannot open");
+  EXPECT_EQ(log.files(), (std::vector<OpenedFile>{{path, OpenedFor::reading, geteuid()},
+                                                  {path, OpenedFor::appending, geteuid()}}));
+}
+
 TEST_F(Files, MoveWithTheirOwner) {
   FileDescriptor first = open_read_only(file("text"));
   const int fd = first.get();
