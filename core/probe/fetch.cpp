@@ -6,6 +6,7 @@
 
 #include "core/base/bits.hpp"
 #include "core/base/error.hpp"
+#include "core/base/nearest.hpp"
 #include "core/expression/lexer.hpp"
 #include "core/expression/tree.hpp"
 #include "core/object/member_path.hpp"
