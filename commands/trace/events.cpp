@@ -5,11 +5,11 @@
 #include <map>
 #include <tuple>
 
-#include "commands/shell/nearest.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/trace/runner.hpp"
 #include "commands/trace/trace.hpp"
 #include "commands/trace/vcpu_names.hpp"
+#include "core/base/nearest.hpp"
 #include "core/kvm/kvm.hpp"
 
 #include <fmt/ranges.h>
