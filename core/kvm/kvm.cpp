@@ -151,12 +151,25 @@ std::optional<ShadowPage> Kvm::page_of_table(PhysAddr table) const {
 void Kvm::each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const {
   const std::uint64_t link = layout_.page().link.offset;
   require(layout_.page().link);
-  with_context([&] { return fmt::format("walking active_mmu_pages of VM {}", vm.index); },
-               [&] {
-                 walk_list(
-                     memory(), vm.fields.address_of(layout_.vm().active_pages),
-                     [&](VirtAddr node) { visit(node - link); }, most_pages);
-               });
+  std::uint64_t found = 0;
+  const auto visit_page = [&](VirtAddr node) {
+    ++found;
+    visit(node - link);
+  };
+  with_context(
+      [&] {
+        // The count holds invalid roots too, which are on no list, so it tells the most.
+        const std::optional<std::uint64_t> used = vm.fields.find(layout_.vm().used_pages);
+        const std::string missing =
+            used && *used >= found
+                ? fmt::format(": at most {} of {} pages are missing", *used - found, *used)
+                : "";
+        return fmt::format("walking active_mmu_pages of VM {}{}", vm.index, missing);
+      },
+      [&] {
+        walk_list_from_both_ends(memory(), vm.fields.address_of(layout_.vm().active_pages),
+                                 visit_page, most_pages);
+      });
 }
 
 bool Kvm::uses_tdp_mmu(const Vm& vm) const {

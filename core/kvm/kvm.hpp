@@ -82,7 +82,8 @@ class Kvm {
   // The shadow page whose table is at `table`, through page_private(); none when the
   // frame is no table of KVM's (private is shared by all subsystems, so it is checked).
   std::optional<ShadowPage> page_of_table(PhysAddr table) const;
-  // Calls `visit` with the address of each struct kvm_mmu_page on arch.active_mmu_pages.
+  // Calls `visit` with the address of each struct kvm_mmu_page on arch.active_mmu_pages, in list
+  // order. A break in the list costs what lies behind it up to the next one, counted from the end.
   void each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const;
   // The roots on arch.tdp_mmu_roots; none while the TDP MMU is off.
   std::vector<VirtAddr> tdp_roots(const Vm& vm) const;

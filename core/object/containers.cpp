@@ -1,6 +1,11 @@
 #include "core/object/containers.hpp"
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "core/base/error.hpp"
 #include "core/base/interrupt.hpp"
@@ -40,7 +45,8 @@ struct Chain {
   std::string_view name;
   std::string_view back;  // the name of the link back
   VirtAddr head;
-  std::uint64_t end;  // the link that ends it
+  std::uint64_t end;       // the link that ends it
+  bool backwards = false;  // from the end of a list, by its links back
 };
 
 // Visits all nodes from `first` on; returns the last, the head when there is none.
@@ -54,7 +60,8 @@ VirtAddr walk_chain(const VirtReader& memory, const Chain& chain, std::uint64_t 
     if (count == limit) throw_too_many(chain.name, chain.head, limit);
     check_link(link, count == 0 ? "the head at" : "the node at", before);
     const VirtAddr node{link};
-    const Links links = read_node<Links>(memory, node, chain.name, chain.head);
+    Links links = read_node<Links>(memory, node, chain.name, chain.head);
+    if (chain.backwards) std::swap(links.next, links.back);
     if (links.back != before.value)
       throw_error(ErrorKind::corrupt,
                   "{} node {:#x} has {} {:#x}, but it is {:#x} that leads to it", chain.name,
@@ -81,6 +88,37 @@ void walk_list(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit
   if (links.back != last.value)
     throw_error(ErrorKind::corrupt, "list head {:#x} has prev {:#x}, but its last node is {:#x}",
                 head.value, links.back, last.value);
+}
+
+void walk_list_from_both_ends(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit,
+                              std::uint64_t limit) {
+  std::vector<VirtAddr> front;
+  const auto visit_front = [&](VirtAddr node) {
+    front.push_back(node);
+    visit(node);
+  };
+  std::optional<Error> broken = lost_in([&] { walk_list(memory, head, visit_front, limit); });
+  if (!broken) return;
+  std::vector<VirtAddr> back;
+  const Chain chain{.name = "list",
+                    .back = "next",
+                    .head = head,
+                    .end = front.empty() ? head.value : front.back().value,
+                    .backwards = true};
+  // Where it stops is told by the first break: the second one is not another loss.
+  lost_in([&] {
+    const auto last = read_node<Links>(memory, head, "list", head).back;
+    walk_chain(
+        memory, chain, last, [&](VirtAddr node) { back.push_back(node); }, limit - front.size());
+  });
+  // Only memory that moves has a node in both.
+  const std::set<VirtAddr> known(front.begin(), front.end());
+  std::erase_if(back, [&](VirtAddr node) { return known.contains(node); });
+  std::for_each(back.rbegin(), back.rend(), visit);
+  broken->add_context(
+      fmt::format("walking the list at {:#x}, whose first {} and last {} nodes were found",
+                  head.value, front.size(), back.size()));
+  throw Error(*broken);
 }
 
 void walk_hlist(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit,

@@ -23,6 +23,12 @@ inline constexpr std::uint64_t default_walk_limit = 10'000'000;
 void walk_list(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit,
                std::uint64_t limit = default_walk_limit);
 
+// As walk_list, but where that fails it goes on from the other end, so that only what lies between
+// two breaks is missed. The nodes come in list order. Then throws the error of the first break,
+// with how many nodes were found before and behind it.
+void walk_list_from_both_ends(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit,
+                              std::uint64_t limit = default_walk_limit);
+
 // struct hlist_head at `head`: first at 0; hlist_node: next at 0, pprev at 8. Same errors.
 void walk_hlist(const VirtReader& memory, VirtAddr head, const NodeVisitor& visit,
                 std::uint64_t limit = default_walk_limit);

@@ -206,6 +206,22 @@ TEST(Kvm, ReportsActivePagesThatEndInPoison) {
   EXPECT_ERROR(active_pages(kernel.kvm(), kernel.vm()), ErrorKind::corrupt, "poison");
 }
 
+TEST(Kvm, ShowsTheActivePagesBehindOneThatIsMissingAndSaysHowManyAreNot) {
+  FakeKernel kernel;
+  FakeVm& vm = kernel.add_vm();
+  std::vector<VirtAddr> pages;
+  for (int i = 0; i < 7; ++i) pages.push_back(vm.add_page({.level = 1}).address);
+  kernel.memory().leave_out(pages[2]);
+  kernel.memory().leave_out(pages[4]);
+  std::vector<VirtAddr> found;
+  const auto walk = [&] {
+    kernel.kvm().each_active_page(kernel.vm(), [&](VirtAddr at) { found.push_back(at); });
+  };
+  EXPECT_ERROR(walk(), ErrorKind::fault,
+               "walking active_mmu_pages of VM 0: at most 3 of 7 pages are missing");
+  EXPECT_THAT(found, ElementsAre(pages[0], pages[1], pages[5], pages[6]));
+}
+
 TEST(Kvm, RefusesAShadowPageOfAnImpossibleLevel) {
   for (const std::uint64_t level : {0, 6, 15}) {
     FakeKernel kernel;

@@ -192,6 +192,85 @@ TEST_F(Containers, ALoopThatMovingMemoryHidesFromTheBackLinksIsFound) {
   EXPECT_LT(count, 20u);
 }
 
+// ---- from both ends
+
+TEST_F(Containers, AListThatIsWholeIsVisitedOnceFromBothEnds) {
+  make_list(3);
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_THAT(result.nodes, ElementsAre(node(1), node(2), node(3)));
+  EXPECT_EQ(result.error, "");
+}
+
+TEST_F(Containers, BehindAMissingNodeAListIsWalkedFromItsEnd) {
+  make_list(6);
+  memory.remove(node(3), 16);
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_THAT(result.nodes, ElementsAre(node(1), node(2), node(4), node(5), node(6)));
+  EXPECT_EQ(result.kind, ErrorKind::fault);
+  EXPECT_THAT(result.error, HasSubstr("0xffff888000013000"));
+  EXPECT_THAT(result.error, HasSubstr("whose first 2 and last 3 nodes were found"));
+}
+
+TEST_F(Containers, BetweenTwoMissingNodesAListIsLost) {
+  make_list(7);
+  memory.remove(node(2), 16);
+  memory.remove(node(6), 16);
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_THAT(result.nodes, ElementsAre(node(1), node(7)));
+  EXPECT_THAT(result.error, HasSubstr("0xffff888000012000"));
+  EXPECT_THAT(result.error, HasSubstr("whose first 1 and last 1 nodes were found"));
+}
+
+TEST_F(Containers, AListWithOneWrongLinkLosesNoNode) {
+  make_list(4);
+  memory.set_u64(node(2), 0xdead000000000100);
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_THAT(result.nodes, ElementsAre(node(1), node(2), node(3), node(4)));
+  expect_corrupt(result, "list poison");
+}
+
+TEST_F(Containers, AListThatRunsBackIntoItselfIsLeftInBothDirections) {
+  make_list(4);
+  link(node(3), node(2));  // forward never leaves 2 and 3; backward stops at 4
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_THAT(result.nodes, ElementsAre(node(1), node(4)));
+  expect_corrupt(result, "has prev");
+}
+
+TEST_F(Containers, AListWithoutAHeadHasNoEndsToWalkFrom) {
+  make_list(2);
+  memory.remove(head, 16);
+  const Walk result = walk(walk_list_from_both_ends);
+  EXPECT_TRUE(result.nodes.empty());
+  EXPECT_EQ(result.kind, ErrorKind::fault);
+}
+
+TEST_F(Containers, TheLimitHoldsForBothEndsTogether) {
+  make_list(9);
+  memory.remove(node(3), 16);
+  const Walk result = walk(walk_list_from_both_ends, 5);
+  EXPECT_EQ(result.nodes.size(), 5u);
+  EXPECT_EQ(result.kind, ErrorKind::fault);
+}
+
+TEST_F(Containers, ALoopInMovingMemoryIsFoundFromBothEnds) {
+  const TreadmillReader treadmill;
+  std::vector<VirtAddr> nodes;
+  EXPECT_THROW(walk_list_from_both_ends(treadmill, head, [&](VirtAddr at) { nodes.push_back(at); }),
+               Error);
+  EXPECT_LT(nodes.size(), 20u);
+}
+
+TEST_F(Containers, AnInterruptEndsAWalkFromBothEnds) {
+  make_list(5);
+  set_interrupted();
+  const Walk result = walk(walk_list_from_both_ends);
+  clear_interrupted();
+  EXPECT_EQ(result.kind, ErrorKind::interrupted);
+}
+
+// ---- hlist
+
 TEST_F(Containers, AnHlistIsVisitedInOrder) {
   make_hlist(3);
   EXPECT_THAT(walk(walk_hlist).nodes, ElementsAre(node(1), node(2), node(3)));
