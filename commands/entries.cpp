@@ -24,8 +24,8 @@ std::string marks(const RecordView& record,
 Value gfn_of(const Item& item) {
   if (const kvm::ShadowPage* child = item.child()) return Hex(child->gfn);
   if (item.entry.lost != nullptr) throw Error(*item.entry.lost);
-  if (item.entry.kind != kvm::SpteKind::leaf || item.entry.parent == nullptr) return {};
-  return Hex(item.kvm.entry_gfn(*item.entry.parent, item.entry.index));
+  const kvm::ShadowPage* parent = item.entry.kind == kvm::SpteKind::leaf ? item.parent() : nullptr;
+  return parent != nullptr ? Value{Hex(item.kvm.entry_gfn(*parent, item.entry.index))} : Value{};
 }
 
 Value pfn_of(const Item& item) {
@@ -68,7 +68,7 @@ const std::vector<FieldOf<EntryItem>>& entry_fields() {
       {{"sp", K::hex, "shadow page that a table entry points to"}, sp_of},
       {{"parent_sp", K::hex, "shadow page whose table this is in"},
        [](const Item& i) -> Value {
-         return i.entry.parent != nullptr ? Value{Hex(i.entry.parent->address)} : Value{};
+         return i.parent() != nullptr ? Value{Hex(i.parent()->address)} : Value{};
        }},
       {{"flags", K::words,
         "r w x u accessed dirty ad_disabled host_writable mmu_writable access_tracked huge"},

@@ -17,6 +17,11 @@ struct EntryItem {
   const kvm::ShadowPage* child() const {
     return entry.child != nullptr && *entry.child ? &**entry.child : nullptr;
   }
+  // Null for an entry of a table that has no shadow page. Throws when that could not be read.
+  const kvm::ShadowPage* parent() const {
+    if (entry.parent_lost != nullptr) throw Error(*entry.parent_lost);
+    return entry.parent;
+  }
   bool present() const {
     return entry.kind == kvm::SpteKind::table || entry.kind == kvm::SpteKind::leaf;
   }

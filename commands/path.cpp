@@ -68,6 +68,7 @@ void show_path(Session& session, const Arguments& args, RowSink& rows) {
   std::vector<kvm::PathStep> steps = kvm::walk_path(kvm, root.tree, address);
   for (kvm::PathStep& step : steps) {
     step.entry.parent = step.parent ? &*step.parent : nullptr;
+    step.entry.parent_lost = step.parent_lost ? &*step.parent_lost : nullptr;
     step.entry.child = &step.child;
     step.entry.lost = step.lost ? &*step.lost : nullptr;
     const EntryItem item{kvm, step.entry, root.tree.domain};

@@ -28,9 +28,10 @@ struct Root {
   std::optional<std::uint64_t> pgd;  // as stored: stale when not valid; none: not kept (4.19)
   PhysAddr hpa;                      // of the table, when valid
   unsigned level = 0;                // levels below and including the table, when valid
-  bool special = false;              // a table with no shadow page: pae_root, pml4_root, pml5_root
-  std::optional<ShadowPage> page;    // none: special, a dummy root, or not valid
-  std::optional<Error> lost;         // why what is behind the slot could not be read
+  bool direct = false;   // no guest page table behind it: it maps guest physical addresses
+  bool special = false;  // a table with no shadow page: pae_root, pml4_root, pml5_root
+  std::optional<ShadowPage> page;  // none: special, a dummy root, or not valid
+  std::optional<Error> lost;       // why what is behind the slot could not be read
 
   // "0.3", "0.3.prev1", "1.0.guest_mmu", "2.0.pae3"
   std::string name() const;

@@ -86,9 +86,12 @@ void Kvm::fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
   root.special = false;
   root.hpa = {};
   root.level = 0;
+  root.direct = false;
   if (!root.valid) return;
   root.hpa = spte_format().target(hpa);
-  root.level = decode_role(layout_.role(), role_word).level;
+  const Role role = decode_role(layout_.role(), role_word);
+  root.level = role.level;
+  root.direct = role.direct;
   for (const Field* table :
        {&layout_.mmu().pae_root, &layout_.mmu().pml4_root, &layout_.mmu().pml5_root}) {
     const std::uint64_t address = mmu.find(*table).value_or(0);
@@ -99,7 +102,9 @@ void Kvm::fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
   // A guest's CR3 outside every memslot gives a dummy root: the zero page, with no shadow page.
   root.lost = lost_in([&] { root.page = page_of_table(root.hpa); });
   if (root.lost) root.page.reset();
-  if (root.page) root.level = root.page->level();
+  if (!root.page) return;
+  root.level = root.page->level();
+  root.direct = root.page->role.direct;
 }
 
 void Kvm::add_pae_entries(const Root& root, std::vector<Root>& roots) const {
@@ -117,6 +122,7 @@ void Kvm::add_pae_entries(const Root& root, std::vector<Root>& roots) const {
     entry.lost.reset();
     if (entry.valid) entry.lost = lost_in([&] { entry.page = page_of_table(entry.hpa); });
     if (entry.lost) entry.page.reset();
+    if (entry.page) entry.direct = entry.page->role.direct;
     roots.push_back(entry);
   }
 }

@@ -22,6 +22,16 @@ std::uint64_t canonical(const TreeStart& start, std::uint64_t address) {
   return static_cast<std::uint64_t>(sign_extend(address, bits));
 }
 
+// An address beyond the root's own would be taken for another one: only its low bits lead anywhere.
+void check_mapped(const TreeStart& start, std::uint64_t address) {
+  const std::uint64_t size = entries_of(start.level, start.special) * leaf_size(start.level);
+  const std::uint64_t inside = start.base + ((address - start.base) & (size - 1));
+  if (canonical(start, inside) == address) return;
+  throw_error(ErrorKind::usage, "{} {:#x} is outside of what this root can map: {:#x} to {:#x}{}",
+              name(start.domain), address, start.base, start.base + size - 1,
+              canonical(start, size - 1) != size - 1 ? ", sign-extended" : "");
+}
+
 }  // namespace
 
 Table top_table(const Kvm& kvm, const TreeStart& start) {
@@ -51,7 +61,7 @@ TreeStart start_of(const Root& root) {
   if (root.pae) start.base = *root.pae * leaf_size(pae_level);
   if (root.mmu == MmuKind::guest_mmu)
     start.domain = Domain::l2_gpa;
-  else if (root.page && root.page->role.direct)
+  else if (root.direct)
     start.domain = Domain::gpa;
   return start;
 }
@@ -77,11 +87,15 @@ class TreeWalk {
 
   void run() {
     walk({start_.table, start_.level, 0, start_.base, start_.special}, top_table(kvm_, start_),
-         start_.page);
+         {start_.page, {}});
   }
 
  private:
-  using Page = std::optional<ShadowPage>;
+  // The shadow page of a table, or why it could not be read; neither for a special table.
+  struct Owner {
+    std::optional<ShadowPage> page;
+    std::optional<Error> lost;
+  };
 
   struct Place {
     PhysAddr table;
@@ -91,7 +105,7 @@ class TreeWalk {
     bool special;
   };
 
-  void walk(const Place& at, const Table& table, const Page& page);
+  void walk(const Place& at, const Table& table, const Owner& owner);
   void visit(Entry& entry, bool last);
   bool shown(const Place& at, const Table& table, unsigned index) const;
   SpteKind kind(std::uint64_t entry, unsigned level, bool special) const {
@@ -114,7 +128,7 @@ bool TreeWalk::shown(const Place& at, const Table& table, unsigned index) const 
   return first <= limits_.last && first + (size - 1) >= limits_.first;
 }
 
-void TreeWalk::walk(const Place& at, const Table& table, const Page& page) {
+void TreeWalk::walk(const Place& at, const Table& table, const Owner& owner) {
   check_interrupt();
   if (std::find(path_.begin(), path_.end(), at.table) != path_.end()) throw met_again(at.table);
   path_.push_back(at.table);
@@ -134,7 +148,8 @@ void TreeWalk::walk(const Place& at, const Table& table, const Page& page) {
     entry.spte_address = kvm_.kernel().direct_map(at.table + 8 * index);
     entry.kind = kind(table[index], at.level, at.special);
     entry.special = at.special;
-    entry.parent = page ? &*page : nullptr;
+    entry.parent = owner.page ? &*owner.page : nullptr;
+    entry.parent_lost = owner.lost ? &*owner.lost : nullptr;
     visit(entry, next == entries_per_table);
   }
   path_.pop_back();
@@ -152,15 +167,14 @@ void TreeWalk::visit(Entry& entry, bool last) {
   const bool descend = entry.depth < limits_.depth && entry.level > 1 &&
                        (limits_.level == 0 || entry.level > limits_.level);
   const PhysAddr target = format_.target(entry.spte);
-  Page child;
+  Owner child;
   Table table{};
-  std::optional<Error> lost = lost_in([&] { child = kvm_.page_of_table(target); });
-  if (lost) child.reset();
+  child.lost = lost_in([&] { child.page = kvm_.page_of_table(target); });
+  if (child.lost) child.page.reset();
   std::optional<Error> no_table;
   if (descend) no_table = lost_in([&] { table = read_table(kvm_.kernel().physical(), target); });
-  if (no_table) lost = no_table;
-  entry.child = &child;
-  entry.lost = lost ? &*lost : nullptr;
+  entry.child = &child.page;
+  entry.lost = no_table ? &*no_table : child.lost ? &*child.lost : nullptr;
   // Entries of one level hide those above; one whose table is lost is shown all the same.
   if (wanted || no_table) visitor_.visit(entry, last);
   if (!descend || no_table) return;
@@ -179,10 +193,12 @@ void walk_tree(const Kvm& kvm, const TreeStart& start, const TreeLimits& limits,
 }
 
 std::vector<PathStep> walk_path(const Kvm& kvm, const TreeStart& start, std::uint64_t address) {
+  check_mapped(start, address);
   const SpteFormat& format = kvm.spte_format();
   std::vector<PathStep> steps;
   PhysAddr table = start.table;
   std::optional<ShadowPage> page = start.page;
+  std::optional<Error> page_lost;
   bool special = start.special;
   for (unsigned level = start.level; level >= 1; --level) {
     const unsigned count = entries_of(level, special);
@@ -206,11 +222,13 @@ std::vector<PathStep> walk_path(const Kvm& kvm, const TreeStart& start, std::uin
     step.entry.special = special;
     step.entry.kind = special ? special_kind(step.entry.spte) : format.kind(step.entry.spte, level);
     step.parent = page;
+    step.parent_lost = page_lost;
     const bool descend = step.entry.kind == SpteKind::table && level > 1;
     if (descend) {
       table = format.target(step.entry.spte);
-      step.lost = lost_in([&] { page = kvm.page_of_table(table); });
-      if (step.lost) page.reset();
+      page_lost = lost_in([&] { page = kvm.page_of_table(table); });
+      if (page_lost) page.reset();
+      step.lost = page_lost;
       step.child = page;
       special = special_below(special, level);
     }

@@ -40,6 +40,7 @@ struct Entry {
   SpteKind kind = SpteKind::nonpresent;
   bool special = false;                              // in a table with no shadow page
   const ShadowPage* parent = nullptr;                // the page whose table this is in
+  const Error* parent_lost = nullptr;                // why that could not be read, if there is one
   const std::optional<ShadowPage>* child = nullptr;  // of a table entry; empty: not known
   const Error* lost = nullptr;  // why the child, or its table, could not be read
 };
@@ -65,11 +66,13 @@ void walk_tree(const Kvm& kvm, const TreeStart& start, const TreeLimits& limits,
                const TreeVisitor& visitor);
 
 // The entries on the way to `address`, from the root down to a leaf, a hole or a table that cannot
-// be read. Throws Error{fault} when that is the root's. In each,
-// `entry.parent` and `entry.child` are left to the caller, who knows where the step stays.
+// be read. Throws Error{fault} when that is the root's, Error{usage} when the root cannot map such
+// an address. In each, `entry.parent` and `entry.child` are left to the caller, who knows where the
+// step stays.
 struct PathStep {
   Entry entry;
   std::optional<ShadowPage> parent;
+  std::optional<Error> parent_lost;
   std::optional<ShadowPage> child;
   std::optional<Error> lost;  // why the child, or its entry, could not be read
 };

@@ -197,13 +197,16 @@ void FakeVcpu::run_on_table(PhysAddr table, std::uint64_t pgd, unsigned level) {
 VirtAddr FakeVcpu::run_on_pae(const std::array<FakePage, 4>& pages, std::uint64_t pgd) {
   FakeMemory& memory = kernel_.memory();
   const VirtAddr table = memory.allocate_page();
+  std::uint64_t role = 0;
   for (unsigned i = 0; i < pages.size(); ++i) {
     if (pages[i].address.value == 0) continue;
     memory.poke(table + 8 * i, pages[i].hpa().value | 1);
+    role = memory.get(pages[i].address, "kvm_mmu_page", "role.word");
     hold(pages[i]);
   }
   memory.set(mmu(active_), "kvm_mmu", "pae_root", table.value);
   run_on_table(FakeMemory::phys(table), pgd, 3);
+  set_role((role & ~0xfULL) | 3);  // as its pages, but for the level
   return table;
 }
 

@@ -237,6 +237,32 @@ TEST_F(Walk, KnowsWhatTheAddressesAre) {
   EXPECT_EQ(name(Domain::l2_gpa), "l2-gpa");
 }
 
+// Without paging in the guest, KVM's PAE table leads to direct pages.
+TEST_F(Walk, KnowsThatAPaeTableOfAGuestWithoutPagingMapsGuestPhysicalAddresses) {
+  FakeVcpu& vcpu = vm_.add_vcpu(1);
+  vcpu.run_on_pae({vm_.add_page({.level = 2, .direct = true}), {}, {}, {}}, 0);
+  for (const Root& root : kernel_.kvm().roots(kernel_.vcpu(0, 1)))
+    if (root.valid) EXPECT_EQ(start_of(root).domain, Domain::gpa) << root.name();
+  vcpu.run_on_pae({two_, {}, {}, {}}, 0x5000);
+  EXPECT_EQ(start_of(kernel_.kvm().roots(kernel_.vcpu(0, 1))[0]).domain, Domain::gva);
+}
+
+TEST_F(Walk, OfAnAddressThatARootCannotMapIsRefused) {
+  const auto path = [&](const TreeStart& from, std::uint64_t address) {
+    return walk_path(kernel_.kvm(), from, address);
+  };
+  EXPECT_NO_THROW(path(start(root_), 0xffff'ffff'ffff'ffff));
+  EXPECT_ERROR(path(start(root_), 0x8000'0000'0000), ErrorKind::usage,
+               "gva 0x800000000000 is outside of what this root can map: 0x0 to 0xffffffffffff, "
+               "sign-extended");
+  vm_.add_vcpu(1).run_on_pae({two_, {}, {}, two_}, 0x5000);
+  const std::vector<Root> roots = kernel_.kvm().roots(kernel_.vcpu(0, 1));
+  EXPECT_NO_THROW(path(start_of(roots[0]), 0xffff'ffff));
+  EXPECT_ERROR(path(start_of(roots[0]), 0x1'0000'0000), ErrorKind::usage, "0x0 to 0xffffffff");
+  EXPECT_NO_THROW(path(start_of(roots[4]), 0xc000'1000));
+  EXPECT_ERROR(path(start_of(roots[4]), 0x1000), ErrorKind::usage, "0xc0000000 to 0xffffffff");
+}
+
 TEST_F(Walk, StartsAtAPaeTable) {
   FakeVcpu& vcpu = vm_.add_vcpu(1);
   vcpu.run_on_pae({two_, {}, {}, two_}, 0x5000);
