@@ -33,7 +33,7 @@ class Case:
     """One entry of the tables."""
 
     name: str
-    run: str  # the words of the command line after the options; {pid} is the process of the first VM
+    run: str  # the words of the command line after the options; for {…} see NUMBERS
     status: list[int]  # the exit statuses that are right
     words: list[str]  # texts the messages must hold, whatever their case; "a|b" is either of the two
     scenario: str = "shadow"  # with series and format: the lab's dump it starts from
@@ -54,10 +54,20 @@ def sound_kernel(scenario: str, series: str) -> Kernel:
     return Kernel(OwnBackend(dump.path, dump.debug))
 
 
+# What stands for a number that the oracle finds in the dump, in `run` and in `words`.
+NUMBERS = {
+    "{pid}": lambda kernel: COMMANDS["vms"](kernel)[0]["pid"],
+    "{user-frame}": lambda kernel: f"{faults.user_frame(kernel):#x}",
+    "{user-address}": lambda kernel: f"{faults.user_address(kernel):#x}",
+    "{below-root}": lambda kernel: f"{faults.unsync_entry(kernel, faults.root(kernel).page)[0] << 39:#x}",
+}
+
+
 def filled(text: str, case: Case) -> str:
-    if "{pid}" not in text:
-        return text
-    return text.replace("{pid}", str(COMMANDS["vms"](sound_kernel(case.scenario, case.series))[0]["pid"]))
+    for name, number in NUMBERS.items():
+        if name in text:
+            text = text.replace(name, str(number(sound_kernel(case.scenario, case.series))))
+    return text
 
 
 def run_case(case: Case, program: Path, folder: Path) -> list[str]:

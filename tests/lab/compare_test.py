@@ -13,6 +13,7 @@ from lab import floors, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS, open_kernel  # pylint: disable=wrong-import-position
 from lab.oracle.debug_files import find  # pylint: disable=wrong-import-position
+from lab.oracle.trees import tree_lines  # pylint: disable=wrong-import-position
 
 # The product's order of the TDP MMU's pages is its own choice.
 SORTED = {"pages --tdp": lambda record: (record["vm"], record["tdp_mmu"], record["sp"])}
@@ -41,8 +42,14 @@ def differences(expected: list[dict], found: list[dict]) -> list[str]:
     return result
 
 
+def line_differences(expected: dict[str, list[dict]], found: list[list[dict]]) -> list[str]:
+    """Of whole answers, by command line."""
+    return [f"{line}: {problem}" for (line, wanted), given in zip(expected.items(), found)
+            for problem in differences(wanted, given)]
+
+
 def label(record: dict) -> str:
-    keys = [key for key in ("vm", "vcpu", "name", "sp", "level", "id", "batch") if record.get(key) is not None]
+    keys = [key for key in ("vm", "vcpu", "name", "sp", "level", "index", "id", "batch") if record.get(key) is not None]
     return " ".join(f"{key} {record[key]}" for key in keys)
 
 
@@ -56,10 +63,12 @@ class Comparison:
         kernel = open_kernel("own", options.dump, options.debug)
         self.release = kernel.backend.release
         self.expected = {command: records_of(kernel) for command, records_of in COMMANDS.items()}
+        self.lines = tree_lines(kernel)
 
     def run(self) -> None:
         self.with_drgn()
-        for name, problems in floors.below_floor(self.options.scenario, self.expected):
+        for name, problems in [*floors.below_floor(self.options.scenario, self.expected),
+                               *floors.below_tree_floor(self.options.scenario, self.lines)]:
             self.checks.check(f"{self.title} floor", problems, name)
         dump, debug = self.options.dump, self.options.debug
         self.product("ELF", dump, debug)
@@ -82,6 +91,12 @@ class Comparison:
         for command, records_of in COMMANDS.items():
             self.checks.check(f"{self.title} oracle with drgn", differences(self.expected[command], records_of(kernel)),
                               command)
+        self.check_lines("oracle with drgn", list(tree_lines(kernel).values()))
+
+    def check_lines(self, name: str, found: list[list[dict]], problems: list[str] | None = None) -> None:
+        """`found` in the order of the lines."""
+        remark = f"tree and path, {len(self.lines)} lines, {sum(map(len, self.lines.values()))} records"
+        self.checks.check(f"{self.title} {name}", problems or line_differences(self.lines, found), remark)
 
     def product(self, name: str, dump: Path, debug: Path) -> None:
         for command, expected in self.expected.items():
@@ -89,6 +104,7 @@ class Comparison:
             if not problems:
                 problems = differences(sorted_if_free(command, expected), sorted_if_free(command, found))
             self.checks.check(f"{self.title} {name}", problems, f"{command}, {len(expected)} records")
+        self.check_lines(name, *product.line_records(self.options.kvmscope, dump, debug, list(self.lines)))
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -66,6 +66,23 @@ def child(kernel: Kernel, page: int) -> int:
     return kernel.page_private(spte & FRAME)
 
 
+def user_frame(kernel: Kernel) -> int:
+    """The physical address of a page of guest memory, which is user memory and so not in a dump made with -d 31."""
+    page = next(page for page in first_pages(kernel) if role(kernel, page, "level") == 1)
+    return next(spte for spte in kernel.table(table_of(kernel, page)) if is_present(spte)) & FRAME
+
+
+def user_address(kernel: Kernel) -> int:
+    """The same in the direct map."""
+    return kernel.direct(user_frame(kernel))
+
+
+def owner_change(kernel: Kernel, table: int, page: int) -> Change:
+    """The struct page of a table names another shadow page."""
+    frame = kernel.vmemmap_base + (table >> 12) * kernel.page_size
+    return kernel.at(frame, "page.private"), word(page)
+
+
 @fault
 def active_loop(kernel: Kernel):
     """With both links, so that only going round shows it."""
@@ -94,16 +111,26 @@ def active_poison(kernel: Kernel):
 
 @fault
 def active_excluded(kernel: Kernel):
-    """To a page of guest memory, which is user memory and so not in a dump made with -d 31."""
-    page = next(page for page in first_pages(kernel) if role(kernel, page, "level") == 1)
-    leaf = next(spte for spte in kernel.table(table_of(kernel, page)) if is_present(spte))
-    yield next_of(kernel, first_pages(kernel)[BREAK]), word(kernel.direct(leaf & FRAME))
+    yield next_of(kernel, first_pages(kernel)[BREAK]), word(user_address(kernel))
+
+
+@fault
+def active_page_excluded(kernel: Kernel):
+    """As if a page of the list were excluded itself: the links of both its neighbours lead to user memory."""
+    pages = first_pages(kernel)
+    yield next_of(kernel, pages[BREAK]), word(user_address(kernel))
+    yield next_of(kernel, pages[BREAK + 2]) + 8, word(user_address(kernel))
 
 
 @fault
 def vm_list_null(kernel: Kernel):
     """In the second of the list, the second newest VM."""
     yield kernel.at(vm_addresses(kernel)[-2], "kvm.vm_list"), word(0)
+
+
+@fault
+def vm_list_excluded(kernel: Kernel):
+    yield kernel.at(vm_addresses(kernel)[-2], "kvm.vm_list"), word(user_address(kernel))
 
 
 @fault
@@ -122,6 +149,12 @@ def vcpu_array(kernel: Kernel):
 
 
 @fault
+def vcpu_array_excluded(kernel: Kernel):
+    """The first VM has several vCPUs, so the head leads to a node, which is marked by 2."""
+    yield kernel.at(vm_addresses(kernel)[0], "kvm.vcpu_array.xa_head"), word(user_address(kernel) + 2)
+
+
+@fault
 def vcpu_mmu(kernel: Kernel):
     vcpu = vcpu_addresses(kernel, vm_addresses(kernel)[0])[0]
     yield kernel.at(vcpu, "kvm_vcpu.arch.mmu"), word(WILD)
@@ -131,6 +164,26 @@ def vcpu_mmu(kernel: Kernel):
 def root_hpa(kernel: Kernel):
     vcpu = vcpu_addresses(kernel, vm_addresses(kernel)[0])[0]
     yield kernel.at(vcpu, "kvm_vcpu.arch.root_mmu.root.hpa"), word(ABSENT)
+
+
+@fault
+def root_excluded(kernel: Kernel):
+    """The shadow page of root 0.0."""
+    yield owner_change(kernel, root(kernel).hpa & FRAME, user_address(kernel))
+
+
+@fault
+def child_page_excluded(kernel: Kernel):
+    """The shadow page below root 0.0."""
+    _, spte = unsync_entry(kernel, root(kernel).page)
+    yield owner_change(kernel, spte & FRAME, user_address(kernel))
+
+
+@fault
+def child_excluded(kernel: Kernel):
+    """The table below root 0.0, as the hardware finds it."""
+    index, spte = unsync_entry(kernel, root(kernel).page)
+    yield table_of(kernel, root(kernel).page) + 8 * index, word(spte & ~FRAME | user_frame(kernel))
 
 
 @fault
@@ -172,6 +225,12 @@ def self_table(kernel: Kernel):
 def slot_tree_wild(kernel: Kernel):
     active = kernel.get(vm_addresses(kernel)[0], "kvm.memslots")  # the first of the array
     yield kernel.at(active & U64, "kvm_memslots.gfn_tree"), word(WILD)
+
+
+@fault
+def slot_tree_excluded(kernel: Kernel):
+    active = kernel.get(vm_addresses(kernel)[0], "kvm.memslots")
+    yield kernel.at(active & U64, "kvm_memslots.gfn_tree"), word(user_address(kernel))
 
 
 @fault

@@ -7,6 +7,15 @@ BATCHES = 10
 FULL_ROOTS = 2
 PAE_ENTRIES = 3
 MIXED_ROOTS = 2
+TREE_ENTRIES = 500
+
+# How many paths have to end in what, of one scenario.
+PATH_ENDS = {
+    "shadow": {"leaf": 50, "nonpresent": 100, "mmio": 1},
+    "la57": {"leaf": 50, "nonpresent": 100, "mmio": 1},
+    "tdp": {"leaf": 8, "nonpresent": 12, "mmio": 1},
+}
+PATH_DOMAINS = {"shadow": {"gva", "gpa"}, "la57": {"gva", "gpa"}, "tdp": {"gpa"}}
 
 # Of one batch, by scenario: three leaf tables under one path and one under another.
 LEVELS = {"shadow": [4, 3, 2, 1, 1, 1, 3, 2, 1], "la57": [5, 4, 3, 2, 1, 1, 1, 4, 3, 2, 1]}
@@ -26,6 +35,18 @@ def below_floor(scenario: str, records: dict[str, list[dict]]):
                        found.count(LEVELS[scenario]), 1)
     if scenario == "tdp":
         yield at_least("roots with leaves at two levels", len(mixed_roots(records["levels"])), MIXED_ROOTS)
+
+
+def below_tree_floor(scenario: str, lines: dict[str, list[dict]]):
+    """Of the command lines `tree ROOT` and `path ROOT ADDRESS`."""
+    entries = sum(len(records) for line, records in lines.items() if line.startswith("tree "))
+    paths = [records for line, records in lines.items() if line.startswith("path ")]
+    yield at_least("entries in the trees", entries, TREE_ENTRIES)
+    for kind, floor in PATH_ENDS.get(scenario, {}).items():
+        ends = [records for records in paths if records[-1]["kind"] == kind]
+        yield at_least(f"paths that end in {kind}", len(ends), floor)
+    missing = PATH_DOMAINS.get(scenario, set()) - {records[0]["domain"] for records in paths}
+    yield "paths of each domain", [f"none in {domain} addresses" for domain in sorted(missing)]
 
 
 def mixed_roots(levels: list[dict]) -> set[str]:

@@ -48,6 +48,23 @@ def records(program: Path, dump: Path, debug: Path, command: str) -> tuple[list[
         return [], [f"its output is no JSON: {error}"]
 
 
+def line_records(program: Path, dump: Path, debug: Path, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
+    """The records of each command line, all run by one process, and what is wrong with the run."""
+    executed = [word for line in lines for word in ("-e", line)]
+    answer = run(program, ["-c", dump, "-s", debug, "-f", "json", *executed])
+    if answer.status != 0:
+        return [], [answer.how_it_ended(), *answer.errors.splitlines()]
+    found, rest = [], answer.output.lstrip()
+    try:
+        while rest:
+            records_of_line, end = json.JSONDecoder().raw_decode(rest)
+            found.append(records_of_line)
+            rest = rest[end:].lstrip()
+    except json.JSONDecodeError as error:
+        return [], [f"its output is no JSON: {error}"]
+    return found, [] if len(found) == len(lines) else [f"{len(found)} answers to {len(lines)} lines"]
+
+
 @contextmanager
 def folder_of(*files: Path):
     """A folder with nothing but links to these files."""
