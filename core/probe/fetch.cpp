@@ -9,7 +9,6 @@
 #include "core/base/nearest.hpp"
 #include "core/expression/lexer.hpp"
 #include "core/expression/tree.hpp"
-#include "core/object/member_path.hpp"
 #include "core/object/object.hpp"
 #include "core/probe/place_value.hpp"
 #include "core/probe/registers.hpp"
