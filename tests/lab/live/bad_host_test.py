@@ -1,4 +1,7 @@
-"""Runs the cases of bad_host.toml: each must end soon, with the right status, in the right words, and leave nothing behind."""
+"""Runs the cases of bad_host.toml.
+
+Each must end soon, with the right status, in the right words, and leave nothing behind.
+"""
 
 import signal
 import time

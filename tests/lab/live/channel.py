@@ -1,4 +1,7 @@
-"""The control port of a live machine: runs shell command lines there, several at a time. See agent.cpp for the frames."""
+"""The control port of a live machine: runs shell command lines there, several at a time.
+
+See agent.cpp for the frames.
+"""
 
 import os
 import re
@@ -73,7 +76,9 @@ class Command:
         self.channel.wait_until(lambda: wanted in text or self.ended, seconds)
         before, found, _ = text.partition(wanted)
         if not found:
-            how = f"ended with {os.waitstatus_to_exitcode(self.status)}" if self.ended else f"took longer than {seconds} s"
+            how = f"took longer than {seconds} s"
+            if self.ended:
+                how = f"ended with {os.waitstatus_to_exitcode(self.status)}"
             raise LabError(f"this {how} before '{mark}': {self.line}\n{self.output[-2000:]}{self.errors[-2000:]}")
         del text[:len(before) + len(wanted)]
         return before.decode(errors="replace")

@@ -1,4 +1,4 @@
-"""`info --footprint` must list what strace sees kvmscope open on a live kernel; nothing of root must be left but what is held."""
+"""`info --footprint` must list what strace sees kvmscope open on a live kernel, and root must be given up."""
 
 import json
 

@@ -65,7 +65,8 @@ def make(image, folder):
     used = sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file())
     with open(image, "wb") as file:
         file.truncate(used + used // 10 + SPARE_BYTES)
-    command = ["/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", "-E", "root_owner=0:0", "-d", folder, image]
+    command = ["/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-m", "0", "-E", "root_owner=0:0",
+               "-d", folder, image]
     answer = subprocess.run(command, text=True, capture_output=True, check=False)
     if answer.returncode != 0:
         raise LabError(f"mkfs.ext4 cannot make {image}: {answer.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""What the live tests share: a machine, the program in it, and the same program on the host for dumps of the machine."""
+"""What the live tests share: a machine, the program in it, and on the host for dumps of the machine."""
 
 import json
 from dataclasses import dataclass
@@ -39,7 +39,8 @@ class Bench:
         arrays, wrong = parse_all(answer.output)
         if len(arrays) != len(commands):
             wrong.append(f"it printed {len(arrays)} arrays, not {len(commands)}")
-        return {command: (array, problems + wrong) for command, array in zip_longest(commands, arrays[:len(commands)], fillvalue=[])}
+        answers = zip_longest(commands, arrays[:len(commands)], fillvalue=[])
+        return {command: (array, problems + wrong) for command, array in answers}
 
     def dump_records(self, dump, command):
         return product.records(self.kvmscope, dump, self.machine.kernel.debug, command)

@@ -7,9 +7,10 @@ SECONDS = 1.0
 PAUSE = 0.1
 
 TRACEFS = "/sys/kernel/tracing"
+FILES = ("kprobe_events", "uprobe_events", "dynamic_events", "set_event", "tracing_on", "current_tracer",
+         "trace_options", "buffer_size_kb", "events/enable")
 STATE = (
-    *(f"cat {TRACEFS}/{file}" for file in ("kprobe_events", "uprobe_events", "dynamic_events", "set_event", "tracing_on",
-                                           "current_tracer", "trace_options", "buffer_size_kb", "events/enable")),
+    *(f"cat {TRACEFS}/{file}" for file in FILES),
     f"ls {TRACEFS}/instances {TRACEFS}/events",
     "cat /sys/kernel/debug/kprobes/list",
     "echo $(ps -o comm | grep -c '^kvmscope') processes of kvmscope",
@@ -28,6 +29,7 @@ def problems(channel, before):
         if time.monotonic() > end:
             old, new = before.splitlines(), now.splitlines()
             return [*(f"left behind: {line}" for line in new if line not in old),
-                    *(f"gone: {line}" for line in old if line not in new)] or ["left behind: the order of lines changed"]
+                    *(f"gone: {line}" for line in old if line not in new),
+                    *(["lines come in another order"] if sorted(old) == sorted(new) else [])]
         time.sleep(PAUSE)
     return []

@@ -48,7 +48,7 @@ class LiveMachine:
 
     @contextlib.contextmanager
     def stopped_dump(self):
-        """The path of an ELF dump of the machine as it is now; it goes on after the dump, the file goes after the block."""
+        """The path of an ELF dump of the machine as it is now. It is gone after the block."""
         file = self.folder / "vmcore"
         self._qmp.call("stop")
         try:

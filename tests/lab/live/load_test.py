@@ -1,4 +1,4 @@
-"""kvmscope beside guests that zap and switch all the time: it must neither crash nor hang, and say which records are torn.
+"""kvmscope beside guests that zap and switch all the time: no crash, no hang, and torn records are labelled.
 
 Every 50th round the guests are stopped (SIGSTOP): then all records must equal those of a dump.
 """
@@ -6,41 +6,52 @@ Every 50th round the guests are stopped (SIGSTOP): then all records must equal t
 import json
 import time
 from collections import Counter
+from dataclasses import dataclass, replace
 
 from inside import parse_all
 
 COMMANDS = ("roots", "pages --tdp", "tree 0.0", "unsync")
 ROUNDS_BETWEEN_STOPS = 50
-FRESH_PROCESSES = 20
 ROUND_SECONDS = 120
 FIRST_MARK = 1_000_000_000
 
-# What is loaded, the guests, how many rounds at least, and for how many seconds at least. `torn` says whether torn records must
-# be seen: without shadow pages that are zapped all the time they are too rare to be sure.
-QUICK = (
-    {"name": "shadow", "kvm_amd": "npt=0", "guests": ("rewrite vcpus=2", "slots"), "rounds": 51, "seconds": 30, "torn": True},
-    {"name": "tdp", "kvm_amd": "npt=1", "guests": ("slots vcpus=2", "switch-4"), "rounds": 51, "seconds": 10, "torn": False},
-)
-LONG = (
-    {**QUICK[0], "rounds": 1000, "seconds": 300},
-    {**QUICK[1], "rounds": 200, "seconds": 60},
-)
+
+@dataclass(frozen=True)
+class Load:
+    """What is loaded, the guests, for how many rounds and seconds at least, and how many processes are asked once.
+
+    `torn` says whether torn records must be seen: without shadow pages that are zapped all the time they are too rare.
+    """
+
+    name: str
+    kvm_amd: str
+    guests: tuple
+    rounds: int
+    seconds: int
+    processes: int
+    torn: bool
+
+
+SHADOW = Load("shadow", "npt=0", ("rewrite vcpus=2", "slots"), 50, 30, 20, True)
+TDP = Load("tdp", "npt=1", ("slots vcpus=2", "switch-4"), 50, 5, 4, False)
+QUICK = (SHADOW, TDP)
+LONG = (replace(SHADOW, rounds=1000, seconds=300), replace(TDP, rounds=200, seconds=60, processes=20))
 
 
 def run(bench):
     for load in LONG if bench.long else QUICK:
-        bench.machine.load_kvm(load["kvm_amd"])
-        with bench.machine.guests(*(f"live_guest {guest}" for guest in load["guests"])):
-            Load(bench, load).run()
+        bench.machine.load_kvm(load.kvm_amd)
+        with bench.machine.guests(*(f"live_guest {guest}" for guest in load.guests)):
+            LoadTest(bench, load).run()
 
 
-class Load:
+class LoadTest:
     """One process that is asked again and again, and some that are asked once."""
 
     def __init__(self, bench, load):
         self.bench = bench
         self.load = load
-        self.title = f"load {load['name']}"
+        self.title = f"load {load.name}"
         self.truths = Counter()
         self.problems = []
         self.mark = FIRST_MARK
@@ -49,7 +60,7 @@ class Load:
     def run(self):
         rounds, started = 0, time.monotonic()
         self.process = self.bench.machine.channel.start("exec kvmscope -f jsonl", has_input=True)
-        while rounds < self.load["rounds"] or time.monotonic() - started < self.load["seconds"]:
+        while rounds < self.load.rounds or time.monotonic() - started < self.load.seconds:
             rounds += 1
             for command in COMMANDS:
                 self.note(command, self.ask(command))
@@ -95,7 +106,7 @@ class Load:
 
     def fresh_processes(self):
         problems = []
-        for number in range(FRESH_PROCESSES):
+        for number in range(self.load.processes):
             command = COMMANDS[number % len(COMMANDS)]
             answer = self.bench.run(f"exec kvmscope -f json {command}", ROUND_SECONDS)
             arrays, wrong = parse_all(answer.output)
@@ -104,12 +115,12 @@ class Load:
             problems += [f"{command}: {what}" for what in wrong]
             for record in (record for array in arrays for record in array):
                 self.count(record)
-        self.bench.check(self.title, problems, f"{FRESH_PROCESSES} processes")
+        self.bench.check(self.title, problems, f"{self.load.processes} processes")
 
     def wrong_truths(self):
         problems = [f"{count} records have the truth {truth}" for truth, count in self.truths.items()
                     if truth not in ("stable", "torn")]
-        if self.load["torn"] and not self.truths["torn"]:
+        if self.load.torn and not self.truths["torn"]:
             problems.append("no record was torn: nobody would notice a label that is never set")
         if not self.truths["stable"]:
             problems.append("no record was stable")

@@ -17,7 +17,8 @@ WANTED_RATE = 20000
 def run(bench):
     bench.machine.load_kvm("npt=0")
     for tasks, rounds in CASES:
-        bench.check("trace load", exact_problems(bench, tasks, rounds), f"{tasks} tasks, {rounds} rounds, {VCPUS} vCPUs")
+        bench.check("trace load", exact_problems(bench, tasks, rounds),
+                    f"{tasks} tasks, {rounds} rounds, {VCPUS} vCPUs")
     problems, remark = rate_problems(bench)
     bench.check("trace load", problems, remark)
 
