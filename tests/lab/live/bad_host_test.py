@@ -44,10 +44,10 @@ def run(bench):
 def run_case(bench, case):
     """What is wrong with the answers, and with what they left behind."""
     channel = bench.machine.channel
-    before = leftovers.state(channel)
     with bench.machine.guests(*([f"live_guest {case.guest}"] if case.guest else [])):
         if case.before:
             channel.must(case.before)
+        before = leftovers.state(channel)
         during = channel.start(f"while [ ! -e {STOP} ]; do\n{case.during}\ndone") if case.during else None
         try:
             problems = run_again_and_again(bench, case)
@@ -56,9 +56,10 @@ def run_case(bench, case):
                 channel.must(f"touch {STOP}")
                 during.wait()
                 channel.must(f"rm {STOP}")
-            if case.after:
-                channel.must(case.after)
-    return problems + leftovers.problems(channel, before)
+        problems += leftovers.problems(channel, before)
+        if case.after:
+            channel.must(case.after)
+    return problems
 
 
 def run_again_and_again(bench, case):

@@ -74,6 +74,6 @@ def start_up(machine):
 
 def cpu_seconds(channel, command):
     """User and system time of a shell command."""
-    said = channel.must(f"{{ time {command} > /dev/null 2>&1; }} 2>&1")
+    said = channel.must(f"{{ time {command} > /dev/null; }} 2>&1")
     return sum(60 * int(minutes) + float(seconds)
                for minutes, seconds in re.findall(r"^(?:user|sys)\s+(\d+)m\s*([\d.]+)s", said, re.MULTILINE))
