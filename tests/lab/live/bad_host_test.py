@@ -35,10 +35,14 @@ class Case:
 
 
 def run(bench):
+    run_table(bench, TABLE)
+
+
+def run_table(bench, table):
     bench.machine.load_kvm("npt=0")
-    for entry in tomllib.loads(TABLE.read_text())["case"]:
+    for entry in tomllib.loads(table.read_text())["case"]:
         case = Case(**entry)
-        bench.check("bad host", run_case(bench, case), f"{case.name} ({case.run})")
+        bench.check(table.stem.replace("_", " "), run_case(bench, case), f"{case.name} ({case.run})")
 
 
 def run_case(bench, case):

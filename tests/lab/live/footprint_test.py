@@ -15,6 +15,7 @@ def run(bench):
         for who, environment in (("nobody", ""), ("the user behind sudo", f"SUDO_UID={USER} SUDO_GID={USER}")):
             bench.check("footprint", footprint_problems(bench, environment), who)
             bench.check("footprint", status_problems(bench, environment), f"{who}, what is left of root")
+        bench.check("footprint", inherited_problems(bench), "what a program behind a pipe inherits")
 
 
 def footprint_problems(bench, environment):
@@ -39,3 +40,11 @@ def status_problems(bench, environment):
               **{name: ["0" * 16] for name in CAPABILITIES}}
     return [f"{name} is {lines.get(name)}, not {value}" for name, value in wanted.items()
             if lines.get(name, "missing").split() != value]
+
+
+def inherited_problems(bench):
+    answer = bench.run("kvmscope -e 'roots | ls -l /proc/self/fd'")
+    files = [line.split(" -> ")[-1] for line in answer.output.splitlines() if " -> " in line]
+    problems = [f"it inherited {file}" for file in files if file.startswith("/") and "/proc/" in file
+                and not file.endswith("/fd")]
+    return problems + ([] if files else [f"{answer.how_it_ended()}: {answer.errors}"])

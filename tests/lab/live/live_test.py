@@ -24,7 +24,10 @@ PARTS = {
     "counts": "counts_test",
     "footprint": "footprint_test",
     "trace-load": "trace_load_test",
+    "trace-unsync": "trace_unsync_test",
+    "trace-at": "trace_at_test",
     "trace-ends": "trace_ends_test",
+    "bad-trace": "bad_trace_test",
     "memory": "memory_test",
     "bad-host": "bad_host_test",
 }
