@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 
@@ -13,22 +14,41 @@
 namespace kvmscope {
 namespace {
 
-// The lines of scripts as far as they can be read twice: a pipe's cannot.
+// A pipe cannot.
+bool can_be_read_twice(Script& script) {
+  return script.lines.tellg() == std::streampos(0);
+}
+
+// Lines, and those of scripts that can be read twice.
 void each_line(Program& program, const std::function<void(std::string_view)>& visit) {
   for (const std::string& line : program.lines) visit(line);
   for (Script& script : program.scripts) {
-    if (script.lines.tellg() != std::streampos(0)) continue;
+    if (!can_be_read_twice(script)) continue;
     for (std::string line; std::getline(script.lines, line);) visit(line);
     script.lines.clear();
     script.lines.seekg(0);
   }
 }
 
-// What the commands need of which we know already. Anything may come from standard input.
-Needs needs_of(const Session& session, const Program& program) {
-  if (program.command.empty()) return Needs::target;
-  const Command* command = match_command(session.catalogue(), program.command.front());
-  return command != nullptr ? command->needs : Needs::nothing;
+// Whether every command is known by now, and needs nothing that would have to be open. A command
+// that takes a file (source) may run any other.
+bool needs_nothing(const Session& session, Program& program) {
+  bool nothing = true;
+  const auto look = [&](const Command* command) {
+    if (command == nullptr) return;
+    nothing = nothing && command->needs == Needs::nothing &&
+              std::none_of(command->arguments.begin(), command->arguments.end(),
+                           [](const Argument& a) { return a.kind == ArgumentKind::file; });
+  };
+  if (!program.command.empty()) {
+    look(match_command(session.catalogue(), program.command.front()));
+    return nothing;
+  }
+  if (program.lines.empty() && program.scripts.empty()) return false;
+  for (Script& script : program.scripts)
+    if (!can_be_read_twice(script)) return false;
+  each_line(program, [&](std::string_view line) { look(look_at_line(session, line).command); });
+  return nothing;
 }
 
 void open_output_files(Session& session, Program& program) {
@@ -55,7 +75,7 @@ bool needs_root(const Session& session, Program& program) {
 
 void give_up_root(Session& session, Program& program) {
   session.clock().start(session.settings().timing);
-  open_ahead(session, needs_of(session, program));
+  if (!needs_nothing(session, program)) open_ahead(session);
   session.clock().count_into_next();
   open_output_files(session, program);
   // Root must not write where another user chooses what the names mean.

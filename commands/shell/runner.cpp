@@ -22,7 +22,8 @@ constexpr unsigned most_nested_scripts = 16;
 // How far values can be trusted, for reports.
 std::string truth_of(Session& session) {
   if (!session.uses_target()) return "";
-  return session.kernel().live() != nullptr ? "live" : "dump";
+  // A command that can do without the target does not open it for this.
+  return session.is_open() && session.kernel().live() != nullptr ? "live" : "dump";
 }
 
 // The records and the form that a line asked for: the command's own, or those of a mode.
@@ -262,13 +263,12 @@ LineAhead look_at_line(const Session& session, std::string_view line) {
   return ahead;
 }
 
-void open_ahead(Session& session, Needs needs) {
-  if (needs == Needs::nothing) return;
-  if (session.has_target()) {
-    const std::optional<Error> failure = caught([&] { session.kernel(); });
-    if (failure) return session.cannot_open(*failure);
+void open_ahead(Session& session) {
+  const std::optional<Error> failure = caught([&] { session.open_all(); });
+  if (failure && session.has_target() && !session.is_open()) {
+    session.cannot_open(*failure);
+    caught([&] { session.open_all(); });
   }
-  caught([&] { session.open_all(); });
 }
 
 }  // namespace kvmscope

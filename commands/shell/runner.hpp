@@ -40,9 +40,8 @@ struct LineAhead {
   Redirection redirection;
 };
 LineAhead look_at_line(const Session& session, std::string_view line);
-// Session::open_all() for commands that need `needs`. What fails is reported by the command that
-// misses it.
-void open_ahead(Session& session, Needs needs);
+// Session::open_all(). What fails is reported by the command that misses it.
+void open_ahead(Session& session);
 
 // Whether a script goes on after a line with this status.
 bool goes_on(int status);

@@ -48,6 +48,11 @@ Session::Session(Target target, const DebugFinder& finder, const std::vector<Com
 Session::~Session() = default;
 
 const Kernel& Session::kernel() {
+  target_in_use_ = true;
+  return open_kernel();
+}
+
+const Kernel& Session::open_kernel() {
   if (opened_->kernel) return *opened_->kernel;
   if (cannot_open_) throw Error(*cannot_open_);
   if (target_.open == nullptr)
@@ -61,8 +66,12 @@ const Kernel& Session::kernel() {
   return *opened_->kernel;
 }
 
+bool Session::is_open() const {
+  return opened_->kernel.has_value();
+}
+
 bool Session::uses_target() const {
-  return target_.open != nullptr && (!target_.implied || opened_->kernel.has_value());
+  return target_.open != nullptr && (!target_.implied || target_in_use_);
 }
 
 // Types, variables and addresses of the modules that are gone would mix with those of the new ones.
@@ -96,9 +105,14 @@ const kvm::Kvm& Session::kvm() {
 }
 
 void Session::open_all() {
-  if (has_target()) kernel().symbol_origin();
+  if (has_target() && !cannot_open_) {
+    const Kernel& kernel = open_kernel();
+    const PhaseClock::Scope scope(clock_, Phase::symbols);
+    kernel.symbol_origin();
+    kernel.debug_info().open_all();
+  }
   const PhaseClock::Scope scope(clock_, Phase::types);
-  debug_info().open_all();
+  if (!uses_target()) debug_info().open_all();
 }
 
 const DebugInfo& Session::debug_info() {

@@ -62,12 +62,14 @@ class Session {
   const DebugInfo& debug_info();
   const Types& types();
   bool has_target() const { return target_.open != nullptr; }
-  // Whether the target was named, or is open by now: else what can do without it should.
+  bool is_open() const;  // by kernel() or open_all()
+  // Whether the target was named, or is in use by now: else what can do without it should.
   bool uses_target() const;
   // As the user named it; empty: none was given.
   const std::string& target_path() const { return target_.path; }
 
-  // Opens every file that a later command may need, for a process that loses the right to.
+  // Opens every file that a later command may need, for a process that loses the right to. A target
+  // that nobody named is not in use by that.
   void open_all();
   // What kernel() throws from now on: the target could not be opened when there was a right to.
   void cannot_open(Error failure) { cannot_open_ = std::move(failure); }
@@ -100,6 +102,7 @@ class Session {
 
  private:
   struct Opened;
+  const Kernel& open_kernel();
 
   Target target_;
   const std::vector<Command>& catalogue_;
@@ -113,6 +116,7 @@ class Session {
   std::optional<Error> cannot_open_;
   PhaseClock clock_;
   bool quitting_ = false;
+  bool target_in_use_ = false;  // some command asked for it
   unsigned script_depth_ = 0;
   std::unique_ptr<DebugFinder> finder_;  // times the one given
   std::unique_ptr<VirtReader> memory_;
