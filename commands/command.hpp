@@ -63,7 +63,13 @@ class Arguments {
   // Numbers that were checked on parsing.
   std::optional<std::uint64_t> number(std::string_view argument_or_option) const;
 
-  std::map<std::string, std::vector<std::string>, std::less<>> values;  // filled by the parser
+  // Where in the line a value of an argument or option starts, as columns of an Error that leaves
+  // Command::run count: for those that are expressions beside the one that columns count from.
+  std::size_t start(std::string_view name, std::size_t index = 0) const;
+
+  // Filled by the parser.
+  std::map<std::string, std::vector<std::string>, std::less<>> values;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> starts;
 };
 
 // Other records and another form, chosen by an option ("--summary").

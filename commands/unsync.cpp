@@ -7,19 +7,10 @@
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/targets.hpp"
+#include "commands/unsync_view.hpp"
 
 namespace kvmscope {
 namespace {
-
-const std::vector<Column>& page_columns() {
-  using K = ColumnKind;
-  static const std::vector<Column> columns = {
-      {"sp", K::hex, "shadow page"},
-      {"level", K::count, "its level"},
-      {"gfn", K::hex, "guest frame of the table that it shadows"},
-      {"idx", K::number, "entry that leads on: in its parent for pages, in itself for parents"}};
-  return columns;
-}
 
 const std::vector<Column>& columns() {
   using K = ColumnKind;
@@ -28,83 +19,28 @@ const std::vector<Column>& columns() {
       {"root_sp", K::hex, "shadow page of the root"},
       {"name", K::text, "ROOT"},
       {"batch", K::count, "number of the walk, from 0"},
-      {"pages", K::records, "struct kvm_mmu_pages: at most 16, idx -1 for the root",
-       page_columns()},
-      {"steps",
-       K::records,
-       "for_each_sp: one per level-1 page",
-       {{"at", K::count, "its place in pages"},
-        {"sp", K::hex, "shadow page"},
-        {"parents", K::records, "struct mmu_page_path, from the leaf's parent up",
-         page_columns()}}}};
+      unsync_pages_column(),
+      unsync_steps_column()};
   return all;
-}
-
-Records page_records(const std::vector<kvm::UnsyncPage>& pages) {
-  Records records;
-  for (const kvm::UnsyncPage& page : pages)
-    records.push_back({{Hex(page.sp), std::uint64_t{page.level}, Hex(page.gfn), page.idx}});
-  return records;
 }
 
 Record batch_record(const NamedStart& root, std::uint64_t number, kvm::UnsyncBatch batch) {
   Records steps;
   for (const kvm::UnsyncStep& step : batch.steps)
-    steps.push_back({{step.at, Hex(step.sp), page_records(step.parents)}});
+    steps.push_back({{step.at, Hex(step.sp), unsync_page_records(step.parents)}});
   return {{root.vm ? Value{std::uint64_t{*root.vm}} : Value{}, Hex(root.tree.page->address),
-           root.name, number, page_records(batch.pages), std::move(steps)},
+           root.name, number, unsync_page_records(batch.pages), std::move(steps)},
           std::move(batch.notes)};
 }
 
-std::string number_row(const char* title, const RecordView& batch, std::size_t width,
-                       std::string (*cell)(const RecordView&, std::size_t)) {
-  std::string line = title;
-  const Records& pages = batch.records("pages");
-  for (std::size_t i = 0; i < pages.size(); ++i)
-    line += fmt::format(" {:>{}}", cell(RecordView(page_columns(), pages[i]), i), width);
-  return line + "\n";
-}
-
-std::string step_lines(const RecordView& batch) {
-  const Records& pages = batch.records("pages");
-  const std::vector<Column>& step_columns = columns().back().nested;
-  std::string text;
-  std::size_t number = 0;
-  for (const Record& record : batch.records("steps")) {
-    const RecordView step(step_columns, record);
-    const RecordView leaf(page_columns(), pages[step.number("at")]);
-    text += fmt::format("Step {}: sp [{}] {} gfn {}   parents:", ++number, step.text("at"),
-                        step.text("sp"), leaf.text("gfn"));
-    bool first = true;
-    for (const Record& above : step.records("parents")) {
-      const RecordView parent(page_columns(), above);
-      text += fmt::format("{}{} {}[{}]", first ? " " : "  ", parent.text("level"),
-                          parent.text("gfn"), parent.text("idx"));
-      first = false;
-    }
-    text += "\n";
-  }
-  return text;
-}
-
-// The three rows and the steps, as DESIGN draws them.
+// The title, three rows and the steps, as DESIGN draws them.
 std::string block(const RecordView& batch) {
-  const Records& pages = batch.records("pages");
-  const RecordView root(page_columns(), pages.front());
-  std::size_t width = 2;
-  for (const Record& page : pages)
-    width = std::max(width, RecordView(page_columns(), page).text("idx").size());
-  std::string text =
-      fmt::format("Pages after mmu_unsync_walk of root {} ({}, gfn {}), batch {}: {} of {}\n",
-                  batch.text("root_sp"), batch.text("name"), root.text("gfn"), batch.text("batch"),
-                  pages.size(), kvm::UnsyncReplay::batch_size);
-  text += number_row("SP index: ", batch, width,
-                     [](const RecordView&, std::size_t i) { return fmt::format("{}", i); });
-  text += number_row("SP level: ", batch, width,
-                     [](const RecordView& page, std::size_t) { return page.text("level"); });
-  text += number_row("SP entry: ", batch, width,
-                     [](const RecordView& page, std::size_t) { return page.text("idx"); });
-  return text + step_lines(batch);
+  const RecordView root(unsync_page_columns(), batch.records("pages").front());
+  return fmt::format("Pages after mmu_unsync_walk of root {} ({}, gfn {}), batch {}: {} of {}\n",
+                     batch.text("root_sp"), batch.text("name"), root.text("gfn"),
+                     batch.text("batch"), batch.records("pages").size(),
+                     kvm::UnsyncReplay::batch_size) +
+         unsync_rows(batch);
 }
 
 void replay_root(const kvm::Kvm& kvm, const NamedStart& root, RowSink& rows) {

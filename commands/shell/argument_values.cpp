@@ -55,6 +55,11 @@ std::optional<std::string> Arguments::option(std::string_view name) const {
   return text(name);
 }
 
+std::size_t Arguments::start(std::string_view name, std::size_t index) const {
+  const auto found = starts.find(name);
+  return found != starts.end() && index < found->second.size() ? found->second[index] : 0;
+}
+
 std::optional<std::uint64_t> Arguments::number(std::string_view name) const {
   const std::optional<std::string> found = text(name);
   return found ? std::optional(parse_number(*found)) : std::nullopt;

@@ -92,7 +92,7 @@ class Parser {
       return point_at(column, [&] { option.shared->set(parsed_.output, value); });
     }
     check_value(option.own->kind, value, column);
-    parsed_.args.values[std::string(option.own->name)].push_back(std::move(value));
+    keep(option.own->name, std::move(value), column);
   }
 
   void parse_positional() {
@@ -105,15 +105,23 @@ class Parser {
     std::string text = word.text;
     std::size_t past = next_ + 1;
     if (takes_rest(command_, argument_)) past = options_at_end();
-    if (argument.kind == ArgumentKind::expression || argument.kind == ArgumentKind::type) {
+    const bool is_expression =
+        argument.kind == ArgumentKind::expression || argument.kind == ArgumentKind::type;
+    if (is_expression && !argument.repeated) {
       // As it was typed: quotes are C's here.
       text = line_.substr(word.start, words_[past - 1].end - word.start);
       parsed_.text_start = word.start;
     }
     check_value(argument.kind, text, word.start);
-    parsed_.args.values[std::string(argument.name)].push_back(std::move(text));
+    keep(argument.name, std::move(text), word.start);
     next_ = past;
     if (!again) ++argument_;
+  }
+
+  void keep(std::string_view name, std::string value, std::size_t column) {
+    const bool is_quoted = column < line_.size() && (line_[column] == '\'' || line_[column] == '"');
+    parsed_.args.values[std::string(name)].push_back(std::move(value));
+    parsed_.args.starts[std::string(name)].push_back(column + (is_quoted ? 1 : 0));
   }
 
   // Behind an expression, only words that are options with their values up to the end of the line
@@ -194,6 +202,10 @@ ParsedLine parse_line(const std::vector<Command>& catalogue, std::string_view li
   parsed.output = defaults;
   parsed.text_start = words[named.words - 1].end;
   Parser(line, words, named.words, parsed).parse();
+  // Columns of errors count from the text's start: of a value before it the difference wraps, and
+  // comes out right when it is added again.
+  for (auto& [name, starts] : parsed.args.starts)
+    for (std::size_t& start : starts) start -= parsed.text_start;
   return parsed;
 }
 

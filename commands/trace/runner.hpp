@@ -37,6 +37,12 @@ class Listener {
   virtual void finish() {}
 };
 
+// For a plan that is only shown.
+class NoListener : public Listener {
+ public:
+  bool hit(const probe::Hit&) override { return false; }
+};
+
 // The options that every trace command has (--for, --count, --summary, --yes, …) behind its own.
 std::vector<Option> with_run_options(std::vector<Option> own);
 // What --dry-run shows: one of the modes of every trace command, the last one.

@@ -15,7 +15,7 @@ Command trace() {
           "tracefs of its own, and takes all of it out again however it ends. It says what it\n"
           "adds before it does (--dry-run), and disarms itself beyond --max-rate events a second.",
       .needs_root = true,
-      .subcommands = {tracing::load(), tracing::events()},
+      .subcommands = {tracing::load(), tracing::events(), tracing::unsync(), tracing::at()},
   };
   for (Command& each : trace.subcommands) each.needs_root = true;
   return trace;

@@ -7,5 +7,7 @@ namespace kvmscope::tracing {
 
 Command load();
 Command events();
+Command unsync();
+Command at();
 
 }  // namespace kvmscope::tracing

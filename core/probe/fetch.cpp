@@ -38,6 +38,35 @@ std::string where_available(const CodeSource& code, const CodeVariable& variable
   return text;
 }
 
+const CodeVariable* find_variable(std::string_view name, const FetchScope& scope) {
+  for (const CodeVariable& variable : scope.variables)
+    if (variable.name == name) return &variable;
+  return nullptr;
+}
+
+// Empty: the variable is there.
+std::string why_lost(std::string_view name, const FetchScope& scope) {
+  const CodeVariable* variable = find_variable(name, scope);
+  if (variable == nullptr) {
+    std::vector<std::string> names;
+    for (const CodeVariable& known : scope.variables) names.push_back(known.name);
+    return fmt::format("no parameter or local '{}' at {}{}", name, place_name(scope.place),
+                       did_you_mean(name, names));
+  }
+  if (variable->location.lost.empty()) return "";
+  return fmt::format("'{}' is not available at {}: {}{}", name, place_name(scope.place),
+                     variable->location.lost, where_available(scope.code, *variable));
+}
+
+std::string why_lost_in(const Node& node, const FetchScope& scope) {
+  if (node.kind == NodeKind::symbol) return why_lost(node.text, scope);
+  for (const auto& child : node.children) {
+    std::string reason = why_lost_in(*child, scope);
+    if (!reason.empty()) return reason;
+  }
+  return "";
+}
+
 // Builds a PlaceValue along the tree of an expression.
 class Compiler {
  public:
@@ -80,22 +109,13 @@ class Compiler {
     if (scope_.result)
       throw_error(ErrorKind::usage, "'{}' is gone when the function returns: only $retval is there",
                   name);
-    const auto found =
-        std::find_if(scope_.variables.begin(), scope_.variables.end(),
-                     [&](const CodeVariable& variable) { return variable.name == name; });
-    if (found == scope_.variables.end()) {
-      std::vector<std::string> names;
-      for (const CodeVariable& variable : scope_.variables) names.push_back(variable.name);
-      throw_error(ErrorKind::usage, "no parameter or local '{}' at {}{}", name,
-                  place_name(scope_.place), did_you_mean(name, names));
-    }
-    const CodeLocation& location = found->location;
-    if (!location.lost.empty())
-      throw_error(ErrorKind::usage, "'{}' is not available at {}: {}{}", name,
-                  place_name(scope_.place), location.lost, where_available(scope_.code, *found));
+    const std::string reason = why_lost(name, scope_);
+    if (!reason.empty()) throw Error(ErrorKind::usage, reason);
+    const CodeVariable& found = *find_variable(name, scope_);
+    const CodeLocation& location = found.location;
     if (location.base && *location.base >= register_names.size())
       throw_error(ErrorKind::usage, "'{}' is in a register that a probe cannot read", name);
-    return {scope_.types, found->type ? found->type.get() : void_type(),
+    return {scope_.types, found.type ? found.type.get() : void_type(),
             std::string(location.base ? register_names[*location.base] : ""), location.offsets,
             location.is_value};
   }
@@ -140,6 +160,11 @@ FetchScope scope_at(const Types& types, const CodeSource& code, const CodePlace&
 
 FetchScope scope_at_return(const Types& types, const CodeBlock& function, const CodeSource& code) {
   return {.types = types, .code = code, .place = function.entry, .result = function.result};
+}
+
+std::string why_unavailable(std::string_view text, const FetchScope& scope) {
+  const Expression expression = parse_expression(text, scope.types);
+  return scope.result ? "" : why_lost_in(*expression, scope);
 }
 
 FetchArg fetch_argument(std::string_view text, const FetchScope& scope) {

@@ -30,6 +30,10 @@ FetchScope scope_at_return(const Types& types, const CodeBlock& function, const 
 // string, a bit field that no container holds.
 FetchArg fetch_argument(std::string_view text, const FetchScope& scope);
 
+// Why a variable in the expression is not to be had at the place of the scope; empty: all are. What
+// one copy of a function lacks another may have. Throws Error{usage} that has a column: no C.
+std::string why_unavailable(std::string_view text, const FetchScope& scope);
+
 // Names all fields after their text, each another, as the kernel allows them.
 void name_fields(std::vector<FetchArg>& args);
 
