@@ -63,6 +63,10 @@ class TimedFile : public DebugFile {
     const PhaseClock::Scope scope(clock_, Phase::types);
     return file_->variable_type(name);
   }
+  const CodeSource& code() const override {
+    const PhaseClock::Scope scope(clock_, Phase::types);
+    return file_->code();
+  }
 
  private:
   const TypeSource& load_types() const {
