@@ -16,6 +16,7 @@
 #include "commands/shell/program_options.hpp"
 #include "commands/shell/runner.hpp"
 #include "core/base/interrupt.hpp"
+#include "dwarf/fetching_finder.hpp"
 #include "dwarf/finder.hpp"
 
 namespace kvmscope {
@@ -93,8 +94,12 @@ int run(const std::vector<std::string>& arguments, Output& out, Messages& messag
       .out = &out, .messages = messages, .terminal = terminal, .color = terminal && wants_color()};
   OpenLog log;
   const std::unique_ptr<DebugFinder> finder = make_debug_finder(options.symbols, "/", &log);
-  Session session(target_of(options, log), *finder, commands, console, offline_release(options),
-                  &log);
+  std::unique_ptr<DebugFinder> fetching;
+  if (options.debuginfod)
+    fetching = make_fetching_finder(
+        *finder, [&messages](std::string_view text) { messages.progress(text); }, &log);
+  Session session(target_of(options, log), fetching ? *fetching : *finder, commands, console,
+                  offline_release(options), &log);
   session.settings() = options.settings;
   Program program = program_of(session, options);
   if (has_privileges() && !needs_root(session, program)) give_up_root(session, program);

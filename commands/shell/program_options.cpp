@@ -92,6 +92,8 @@ void declare(CLI::App& app, ProgramOptions& options) {
   add_list(app, "-s,--symbols", options.symbols,
            "a debug file (vmlinux, *.ko, *.ko.debug, System.map) or a folder; repeatable")
       ->type_name("PATH");
+  app.add_flag("--debuginfod", options.debuginfod,
+               "fetch debug files that are not at hand from the servers of DEBUGINFOD_URLS");
   add_text(app, "--overlay", options.overlay, "lay bytes over the dump, to plant faults")
       ->type_name("FILE");
   add_output_options(app, options.settings.output);

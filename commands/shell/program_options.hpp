@@ -12,7 +12,8 @@ namespace kvmscope {
 struct ProgramOptions {
   std::string core;                  // -c; empty: none
   std::vector<std::string> symbols;  // -s
-  std::string overlay;               // --overlay; empty: none
+  bool debuginfod = false;
+  std::string overlay;  // --overlay; empty: none
   Settings settings;
   std::vector<std::string> lines;    // -e
   std::vector<std::string> scripts;  // -x

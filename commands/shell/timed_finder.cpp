@@ -90,10 +90,11 @@ class TimedFinder : public DebugFinder {
   DebugSearch find(std::string_view module, std::string_view release,
                    std::string_view build_id) const override {
     const PhaseClock::Scope scope(clock_, Phase::types);
-    DebugSearch search = finder_.find(module, release, build_id);
-    if (search.file != nullptr)
-      search.file = std::make_unique<TimedFile>(std::move(search.file), clock_);
-    return search;
+    return timed(finder_.find(module, release, build_id));
+  }
+  DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
+    const PhaseClock::Scope scope(clock_, Phase::types);
+    return timed(finder_.fetch(module, build_id));
   }
   const SymbolSource* system_map() const override {
     const PhaseClock::Scope scope(clock_, Phase::symbols);
@@ -101,6 +102,12 @@ class TimedFinder : public DebugFinder {
   }
 
  private:
+  DebugSearch timed(DebugSearch search) const {
+    if (search.file != nullptr)
+      search.file = std::make_unique<TimedFile>(std::move(search.file), clock_);
+    return search;
+  }
+
   const DebugFinder& finder_;
   PhaseClock& clock_;
 };

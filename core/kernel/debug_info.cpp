@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/base/error.hpp"
 
@@ -49,7 +50,7 @@ DebugInfo::DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf b
     : finder_(finder), release_(std::move(release)), build_id_of_(std::move(build_id_of)) {
   for (const std::string_view module : type_files)
     types_.add(std::string(module), [this, module]() -> const TypeSource* {
-      const DebugFile* found = file(module);
+      const DebugFile* found = fetch(module);
       return found != nullptr && found->has_types() ? &found->types() : nullptr;
     });
   types_.add("built-in", [] { return &builtin_types(); });
@@ -66,8 +67,25 @@ void DebugInfo::open_all() const {
   for (const std::string_view module : type_files) file(module);
 }
 
-const DebugFile& DebugInfo::need(std::string_view module) const {
+const DebugFile* DebugInfo::fetch(std::string_view module) const {
   const DebugFile* found = file(module);
+  if ((found != nullptr && found->has_types()) || fetched_.contains(module)) return found;
+  const std::string build_id = if_readable([&] { return build_id_of_(module); }).value_or("");
+  if (build_id.empty()) return found;
+  fetched_.emplace(module);
+  DebugSearch fetched = finder_.fetch(module, build_id);
+  DebugSearch& search = searches_.find(module)->second;
+  search.tried.insert(search.tried.end(), fetched.tried.begin(), fetched.tried.end());
+  search.rejected.insert(search.rejected.end(), fetched.rejected.begin(), fetched.rejected.end());
+  if (fetched.file == nullptr) return found;
+  // Symbols of the one without types may be in use.
+  replaced_.push_back(std::exchange(search.file, std::move(fetched.file)));
+  types_.look_again();
+  return search.file.get();
+}
+
+const DebugFile& DebugInfo::need(std::string_view module) const {
+  const DebugFile* found = fetch(module);
   if (found == nullptr || !found->has_types())
     throw Error(ErrorKind::unavailable, how_to_get(module));
   return *found;
@@ -83,7 +101,8 @@ std::string DebugInfo::how_to_get(std::string_view module) const {
   const std::string_view release = release_.empty() ? "RELEASE" : std::string_view(release_);
   return text + fmt::format(
                     "; install linux-image-{0}-dbg (Debian), linux-image-{0}-dbgsym (Ubuntu) or "
-                    "kernel-debuginfo (Fedora, RHEL), or give the file or its folder with -s",
+                    "kernel-debuginfo (Fedora, RHEL), give the file or its folder with -s, or let "
+                    "--debuginfod ask the servers of DEBUGINFOD_URLS",
                     release);
 }
 

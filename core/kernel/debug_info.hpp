@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,8 @@ class DebugInfo {
   // "kvm", "kvm-amd", "kvm-intel", "vmlinux": searched for and opened at the first call;
   // nullptr when it is not at hand.
   const DebugFile* file(std::string_view module) const;
+  // The same, or fetched from a server once its build is known.
+  const DebugFile* fetch(std::string_view module) const;
   // The same; throws Error{unavailable} that says what was tried and what to install.
   const DebugFile& need(std::string_view module) const;
   // Searches for all of them, so that none is opened later.
@@ -46,6 +49,8 @@ class DebugInfo {
   std::string release_;
   BuildIdOf build_id_of_;
   mutable std::map<std::string, DebugSearch, std::less<>> searches_;
+  mutable std::set<std::string, std::less<>> fetched_;  // modules, whether it came to anything
+  mutable std::vector<std::unique_ptr<DebugFile>> replaced_;
   Types types_;
 };
 

@@ -218,7 +218,7 @@ const Type* Kernel::variable_type(std::string_view name) const {
 const std::vector<Module>& Kernel::modules() const {
   if (live_ != nullptr) return live_->modules();
   if (modules_) return *modules_;
-  if (debug_info_.file("kvm") == nullptr && debug_info_.file("vmlinux") == nullptr)
+  if (debug_info_.fetch("kvm") == nullptr && debug_info_.fetch("vmlinux") == nullptr)
     debug_info_.need("kvm");
   page_offset_base();
   const std::optional<Symbol> head = find_symbol("vmlinux", "modules");

@@ -75,6 +75,11 @@ class DebugFinder {
   // empty when unknown. With a build-id only a file of that build is taken.
   virtual DebugSearch find(std::string_view module, std::string_view release,
                            std::string_view build_id) const = 0;
+  // The file of that build from a server that the user allowed to be asked; nothing, without a
+  // word, where none was.
+  virtual DebugSearch fetch(std::string_view /*module*/, std::string_view /*build_id*/) const {
+    return {};
+  }
   // The System.map given with -s, if one was: symbols of vmlinux.
   virtual const SymbolSource* system_map() const = 0;
 };

@@ -33,16 +33,16 @@ std::string integer_name(std::uint64_t size, bool is_signed) {
 }  // namespace
 
 const TypeSource* Types::Source::get() const {
-  if (!opened) {
-    source = open();
-    opened = true;
-  }
+  if (source == nullptr) source = open();
   return source;
 }
 
 void Types::add(std::string origin, std::function<const TypeSource*()> open) {
   sources_.push_back({.origin = std::move(origin), .open = std::move(open)});
-  // A name that no source had may be in this one.
+  look_again();
+}
+
+void Types::look_again() const {
   std::erase_if(found_, [](const auto& entry) { return entry.second.type == nullptr; });
 }
 

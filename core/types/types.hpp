@@ -15,8 +15,10 @@ namespace kvmscope {
 class Types {
  public:
   // Sources are asked in the order they were added. `open` runs when the sources
-  // before it had no answer, once; it may return nullptr (not at hand).
+  // before it had no answer, until it returns a source; nullptr: not at hand (yet).
   void add(std::string origin, std::function<const TypeSource*()> open);
+  // Forgets which names no source had: one is at hand now that was not.
+  void look_again() const;
 
   struct Found {
     const Type* type = nullptr;
@@ -40,7 +42,6 @@ class Types {
   struct Source {
     std::string origin;
     std::function<const TypeSource*()> open;
-    mutable bool opened = false;
     mutable const TypeSource* source = nullptr;
     const TypeSource* get() const;
   };

@@ -1,6 +1,7 @@
 """Runs kvmscope, the product under test."""
 
 import json
+import os
 import signal
 import subprocess
 import tempfile
@@ -27,11 +28,12 @@ class Answer:
         return f"status {self.status}"
 
 
-def run(program: Path, arguments: list, seconds: float = SECONDS) -> Answer:
+def run(program: Path, arguments: list, seconds: float = SECONDS, environment: dict[str, str] | None = None) -> Answer:
+    """`environment` is added to this process's own."""
     command = [str(program), *map(str, arguments)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                              timeout=seconds, check=False)
+                              timeout=seconds, check=False, env=os.environ | (environment or {}))
     except subprocess.TimeoutExpired:
         return Answer(None, "", "")
     return Answer(done.returncode, done.stdout, done.stderr)

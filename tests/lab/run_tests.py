@@ -7,7 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bad_input_test, lab_dumps, oracle_test, privileges_test  # pylint: disable=wrong-import-position
+from lab import bad_input_test, debuginfod_test, excluded_test, lab_dumps  # pylint: disable=wrong-import-position
+from lab import oracle_test, privileges_test  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import Comparison, parse  # pylint: disable=wrong-import-position
 
@@ -38,6 +39,8 @@ def main() -> int:
     for scenario, series in QUICK if options.quick else [(name, series) for name in SCENARIOS for series in KERNELS]:
         compare(options.kvmscope, scenario, series, checks)
     if not options.quick:
+        excluded_test.run(options.kvmscope, checks)
+        debuginfod_test.run(options.kvmscope, checks)
         bad_input_test.run_all(options.kvmscope, checks)
         privileges_test.run_all(options.kvmscope, checks)
     return checks.status()

@@ -90,8 +90,10 @@ class FakeFinder : public DebugFinder {
     const SymbolSource& symbols;
   };
   std::map<std::string, File, std::less<>> files;
+  std::map<std::string, File, std::less<>> servers;  // what has to be fetched
   const SymbolSource* map = nullptr;
-  mutable std::vector<std::string> asked;  // "vmlinux", "kvm"
+  mutable std::vector<std::string> asked;    // "vmlinux", "kvm"
+  mutable std::vector<std::string> fetched;  // likewise
 
   DebugSearch find(std::string_view module, std::string_view,
                    std::string_view build_id) const override {
@@ -102,13 +104,27 @@ class FakeFinder : public DebugFinder {
     const auto found = files.find(module);
     if (found == files.end()) return search;
     const File& file = found->second;
+    take(search, path, file, build_id);
+    return search;
+  }
+  DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
+    fetched.emplace_back(module);
+    DebugSearch search;
+    const auto found = servers.find(module);
+    if (found != servers.end())
+      take(search, "cache/" + std::string(module), found->second, build_id);
+    return search;
+  }
+  const SymbolSource* system_map() const override { return map; }
+
+ private:
+  static void take(DebugSearch& search, const std::string& path, const File& file,
+                   std::string_view build_id) {
     if (!build_id.empty() && file.build_id != build_id)
       search.rejected.push_back(path + " has build-id " + file.build_id);
     else
       search.file = std::make_unique<FakeDebugFile>(path, file.build_id, file.types, file.symbols);
-    return search;
   }
-  const SymbolSource* system_map() const override { return map; }
 };
 
 }  // namespace kvmscope

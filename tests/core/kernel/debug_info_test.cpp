@@ -81,5 +81,45 @@ TEST_F(DebugInfoTest, PrefersAFilesOwnXaNode) {
   EXPECT_EQ(debug_.types().find(TypeKind::structure, "xa_node").origin, "vmlinux");
 }
 
+// ---- fetched from servers
+
+TEST_F(DebugInfoTest, FetchesNothingThatIsAtHand) {
+  finder_.servers.emplace("kvm", FakeFinder::File{"aa", of_vmlinux_, symbols_});
+  EXPECT_EQ(debug_.need("kvm").path(), "fake/kvm");
+  EXPECT_THAT(finder_.fetched, IsEmpty());
+}
+
+TEST_F(DebugInfoTest, FetchesAFileOnceItsBuildIsKnown) {
+  finder_.files.erase("kvm");
+  finder_.servers.emplace("kvm", FakeFinder::File{"aa", of_kvm_, symbols_});
+  kvm_build_ = "";
+  EXPECT_EQ(debug_.fetch("kvm"), nullptr);
+  EXPECT_EQ(debug_.types().get(TypeKind::structure, "kvm").size, 99u);
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "nowhere").type, nullptr);
+  EXPECT_THAT(finder_.fetched, IsEmpty());
+
+  of_kvm_.structure("nowhere", 4, {});
+  kvm_build_ = "aa";
+  EXPECT_EQ(debug_.file("kvm"), nullptr);  // at hand it still is not
+  EXPECT_EQ(debug_.need("kvm").path(), "cache/kvm");
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "nowhere").origin, "kvm");
+  EXPECT_EQ(debug_.file("kvm")->path(), "cache/kvm");
+  EXPECT_THAT(finder_.fetched, ElementsAre("kvm"));
+}
+
+TEST_F(DebugInfoTest, AsksTheServersOnceForAFileThatTheyDoNotHave) {
+  finder_.files.erase("kvm");
+  EXPECT_EQ(debug_.fetch("kvm"), nullptr);
+  EXPECT_EQ(debug_.fetch("kvm"), nullptr);
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "--debuginfod");
+  EXPECT_THAT(finder_.fetched, ElementsAre("kvm"));
+}
+
+TEST_F(DebugInfoTest, TellsWhyAFetchedFileWasRefused) {
+  finder_.files.erase("kvm");
+  finder_.servers.emplace("kvm", FakeFinder::File{"dd", of_kvm_, symbols_});
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "cache/kvm has build-id dd");
+}
+
 }  // namespace
 }  // namespace kvmscope
