@@ -50,7 +50,8 @@ CodeLocation Locations::at(const Die& variable, std::uint64_t address) const {
   Dwarf_Op* operations = nullptr;
   std::size_t count = 0;
   const int found = dwarf_getlocation_addr(&*attribute, address, &operations, &count, 1);
-  if (found < 0) throw_damaged(offset_of(variable), "its location cannot be read");
+  // One operation that libdw does not know (DW_OP_GNU_uninit) must not hide the other variables.
+  if (found < 0) return lost("the debug info says where in a way that is not understood");
   if (found == 0) return lost("it was optimised out here");
   return run_expression({operations, count}, *attribute, *this, address);
 }
@@ -70,7 +71,6 @@ std::vector<CodeRange> Locations::available(const Die& variable) const {
     if (run_expression({operations, count}, *attribute, *this, begin).lost.empty())
       ranges.push_back({begin, end});
   }
-  if (at < 0) throw_damaged(offset_of(variable), "its locations cannot be read");
   std::sort(ranges.begin(), ranges.end(),
             [](const CodeRange& a, const CodeRange& b) { return a.begin < b.begin; });
   std::vector<CodeRange> merged;

@@ -84,7 +84,10 @@ class UnsyncListener : public Listener {
     for (TracedBatch& traced : batches_.older_than(now_ns)) show(std::move(traced));
   }
   void finish() override {
-    for (TracedBatch& traced : batches_.rest()) show(std::move(traced));
+    if (batches_.open() != 0)
+      rows_.note(fmt::format(
+          "left out: {} whose steps were not over when the trace ended",
+          batches_.open() == 1 ? "a batch" : fmt::format("{} batches", batches_.open())));
     for (const auto& [shape, seen] : shapes_)
       rows_.add({{shape.function, number(shape.owner.vm), number(shape.owner.vcpu), shape.levels,
                   seen.batches, seen.steps}});

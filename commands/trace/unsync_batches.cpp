@@ -27,6 +27,21 @@ std::optional<std::uint64_t> value_at(const std::vector<std::uint64_t>& values,
   return index ? std::optional(values[*index]) : std::nullopt;
 }
 
+// Where in the batch the page of a step is; its size when it is nowhere.
+std::size_t place_of_step(const UnsyncProbe& meaning, const std::vector<std::uint64_t>& values,
+                          const kvm::UnsyncBatch& batch) {
+  const std::vector<kvm::UnsyncPage>& pages = batch.pages;
+  if (meaning.i) return values[*meaning.i];
+  const auto is_it = [&](const kvm::UnsyncPage& page) {
+    return meaning.sp ? page.sp.value == values[*meaning.sp] : is_leaf(page);
+  };
+  const std::size_t start =
+      meaning.sp || batch.steps.empty() ? 0 : static_cast<std::size_t>(batch.steps.back().at) + 1;
+  return static_cast<std::size_t>(
+      std::find_if(pages.begin() + static_cast<std::ptrdiff_t>(start), pages.end(), is_it) -
+      pages.begin());
+}
+
 }  // namespace
 
 std::vector<TracedBatch> UnsyncBatches::add(const probe::Hit& hit) {
@@ -76,13 +91,7 @@ std::optional<TracedBatch> UnsyncBatches::stepped(const UnsyncProbe& meaning, co
   Open& open = found->second;
   open.last_ns = hit.time_ns;
   const std::vector<kvm::UnsyncPage>& pages = open.traced.batch.pages;
-  const auto at_sp = [&](const kvm::UnsyncPage& page) {
-    return meaning.sp && page.sp.value == values[*meaning.sp];
-  };
-  const std::size_t at = meaning.i
-                             ? values[*meaning.i]
-                             : static_cast<std::size_t>(
-                                   std::find_if(pages.begin(), pages.end(), at_sp) - pages.begin());
+  const std::size_t at = place_of_step(meaning, values, open.traced.batch);
   if (at >= pages.size()) {
     open.traced.batch.notes.push_back("a step was about none of these pages");
     return {};
@@ -116,12 +125,6 @@ std::vector<TracedBatch> UnsyncBatches::older_than(std::uint64_t now_ns) {
     if (open.last_ns + patience_ns < now_ns) late.push_back(tid);
   std::vector<TracedBatch> batches;
   for (const std::int32_t tid : late) batches.push_back(*close(tid));
-  return batches;
-}
-
-std::vector<TracedBatch> UnsyncBatches::rest() {
-  std::vector<TracedBatch> batches;
-  while (!open_.empty()) batches.push_back(*close(open_.begin()->first));
   return batches;
 }
 

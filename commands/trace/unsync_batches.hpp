@@ -29,9 +29,10 @@ class UnsyncBatches {
 
   // A batch that is complete now: all steps came, or its thread goes on with something else.
   std::vector<TracedBatch> add(const probe::Hit& hit);
-  // Batches that have not gone on for a second, and all that is left.
+  // Batches that have not gone on for a second.
   std::vector<TracedBatch> older_than(std::uint64_t now_ns);
-  std::vector<TracedBatch> rest();
+  // How many are not complete yet.
+  std::size_t open() const { return open_.size(); }
 
  private:
   struct Open {

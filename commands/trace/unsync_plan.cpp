@@ -180,8 +180,8 @@ class Planner {
     meaning.i = args.try_add("i", "i", why_i);
     meaning.sp = args.try_add("sp", "sp", why_sp);
     if (!meaning.i && !meaning.sp)
-      throw_error(ErrorKind::unavailable, "which page a step is about cannot be told at {}: {}; {}",
-                  place_name(place), why_i, why_sp);
+      plan_.notes.push_back(fmt::format("{}: steps are told by their order alone ({}; {})",
+                                        walker.function, why_i, why_sp));
     add_probe(walker, "step", place, number, args, std::move(meaning));
   }
 

@@ -20,10 +20,12 @@ struct UnsyncProbe {
   std::optional<std::size_t> vcpu = {};  // vcpu_id
   // walked: nr, then groups of sp, idx, level and gfn, one for each of pages.page[].
   // step: groups of sp, idx, level and gfn, one for each of parents.parent[].
-  std::size_t first = 0;               // value of the first group, or of nr
-  std::size_t groups = 0;              //
-  std::optional<std::size_t> i = {};   // step: index in pages
-  std::optional<std::size_t> sp = {};  // step: the page itself
+  std::size_t first = 0;   // value of the first group, or of nr
+  std::size_t groups = 0;  //
+  // step: index in pages, and the page itself. Without both a step is told by its turn: they come
+  // in the order of the batch's level-1 pages.
+  std::optional<std::size_t> i = {};
+  std::optional<std::size_t> sp = {};
 };
 
 struct UnsyncPlan {

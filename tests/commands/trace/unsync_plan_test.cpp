@@ -13,9 +13,6 @@
 namespace kvmscope::tracing {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 class UnsyncPlanTest : public testing::TestWithParam<const char*> {
@@ -44,14 +41,13 @@ TEST_P(UnsyncPlanTest, FindsWhereTheWalkReturnsAndWhereAStepIsMade) {
     EXPECT_THAT(plan.probes[i].place, StartsWith("kvm:" + meaning.function + "+0x"));
     kinds.emplace(meaning.function, is_step);
     ASSERT_EQ(meaning.groups, is_step ? 5u : 16u);
-    if (is_step)
-      EXPECT_TRUE(meaning.i || meaning.sp);
-    else
-      EXPECT_TRUE(meaning.kvm.has_value()) << meaning.function;
+    // A compiler may keep neither: then the order tells, and a note says so.
+    const bool is_told = is_step ? meaning.i || meaning.sp : meaning.kvm.has_value();
+    EXPECT_TRUE(is_told || !plan.notes.empty()) << meaning.function;
+    EXPECT_TRUE(is_told || std::string(GetParam()).starts_with("clang")) << meaning.function;
     EXPECT_LE(plan.probes[i].args.size(), 128u);
   }
   EXPECT_EQ(kinds.size(), 4u);
-  EXPECT_THAT(plan.notes, IsEmpty());
 }
 
 TEST_P(UnsyncPlanTest, RecordsTheBatchFromTheStack) {

@@ -7,10 +7,10 @@ COUNT = 40
 
 # What is traced, its options and expressions, and the values that may be seen of each expression.
 CASES = (
-    ("kvm_mmu_load", "vcpu->vcpu_id vcpu->kvm->userspace_pid", lambda vcpu, pid: vcpu in range(VCPUS) and pid > 1),
+    ("kvm_mmu_load", "'vcpu->vcpu_id' 'vcpu->kvm->userspace_pid'", lambda vcpu, pid: vcpu in range(VCPUS) and pid > 1),
     ("kvm_mmu_load", "--return '$retval'", lambda status: status == 0),
-    ("kvm_mmu_new_pgd", "vcpu->vcpu_id new_pgd", lambda vcpu, pgd: vcpu in range(VCPUS) and number(pgd) % 4096 == 0),
-    ("mmu_zap_unsync_children", "parent->role.level", lambda level: level in range(1, 6)),
+    ("kvm_mmu_new_pgd", "'vcpu->vcpu_id' new_pgd", lambda vcpu, pgd: vcpu in range(VCPUS) and number(pgd) % 4096 == 0),
+    ("mmu_zap_unsync_children", "'parent->role.level'", lambda level: level in range(1, 6)),
 )
 
 

@@ -5,7 +5,7 @@ import time
 
 import leftovers
 
-COMMANDS = ("trace load", "trace events", "trace unsync", "trace at kvm_mmu_load vcpu->vcpu_id")
+COMMANDS = ("trace load", "trace events", "trace unsync", "trace at kvm_mmu_load 'vcpu->vcpu_id'")
 
 # How it ends: shell words around the command, and options. `{}` is the command.
 ENDS = {
