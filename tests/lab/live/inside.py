@@ -11,6 +11,8 @@ from lab.compare_test import differences
 
 # What a record of a live kernel has besides those of a dump.
 LIVE_KEYS = {"truth"}
+# A machine that is emulated on a busy host needs more than the default.
+PATIENCE = "--max-seconds 100"
 IDLE = ("vms", "vcpus", "roots", "pages --tdp", "slots", "levels", "unsync", "tree 0.0")
 
 
@@ -34,7 +36,7 @@ class Bench:
     def records(self, commands):
         """By command: its records in the machine, and what is wrong with the run. One process answers all."""
         lines = " ".join(f"-e '{command}'" for command in commands)
-        answer = self.run(f"exec kvmscope -f json {lines}")
+        answer = self.run(f"exec kvmscope {PATIENCE} -f json {lines}")
         problems = [] if answer.status == 0 else [answer.how_it_ended(), *answer.errors.splitlines()]
         arrays, wrong = parse_all(answer.output)
         if len(arrays) != len(commands):

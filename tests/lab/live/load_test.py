@@ -1,6 +1,6 @@
 """kvmscope beside guests that zap and switch all the time: no crash, no hang, and torn records are labelled.
 
-Every 50th round the guests are stopped (SIGSTOP): then all records must equal those of a dump.
+Every 50th round, and at the end, the guests are stopped (SIGSTOP): then all records must equal those of a dump.
 """
 
 import json
@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from inside import parse_all
+from inside import PATIENCE, parse_all
 
 COMMANDS = ("roots", "pages --tdp", "tree 0.0", "unsync")
 ROUNDS_BETWEEN_STOPS = 50
@@ -32,10 +32,11 @@ class Load:
     torn: bool
 
 
-SHADOW = Load("shadow", "npt=0", ("rewrite vcpus=2", "slots"), 50, 30, 20, True)
-TDP = Load("tdp", "npt=1", ("slots vcpus=2", "switch-4"), 50, 5, 4, False)
+SHADOW = Load("shadow", "npt=0", ("rewrite", "slots"), 10, 30, 20, True)
+TDP = Load("tdp", "npt=1", ("slots vcpus=2", "switch-4"), 10, 10, 4, False)
 QUICK = (SHADOW, TDP)
-LONG = (replace(SHADOW, rounds=1000, seconds=300), replace(TDP, rounds=200, seconds=60, processes=20))
+LONG = (replace(SHADOW, guests=("rewrite vcpus=2", "slots"), rounds=1000, seconds=480),
+        replace(TDP, rounds=200, seconds=120, processes=20))
 
 
 def run(bench):
@@ -59,13 +60,14 @@ class LoadTest:
 
     def run(self):
         rounds, started = 0, time.monotonic()
-        self.process = self.bench.machine.channel.start("exec kvmscope -f jsonl", has_input=True)
+        self.process = self.bench.machine.channel.start(f"exec kvmscope {PATIENCE} -f jsonl", has_input=True)
         while rounds < self.load.rounds or time.monotonic() - started < self.load.seconds:
             rounds += 1
             for command in COMMANDS:
                 self.note(command, self.ask(command))
             if rounds % ROUNDS_BETWEEN_STOPS == 0:
                 self.compare_stopped()
+        self.compare_stopped()
         self.process.end_input()
         answer = self.process.wait()
         # 4 and words say that something could not be read; nothing here is corrupt, and no command wrong.
@@ -108,7 +110,7 @@ class LoadTest:
         problems = []
         for number in range(self.load.processes):
             command = COMMANDS[number % len(COMMANDS)]
-            answer = self.bench.run(f"exec kvmscope -f json {command}", ROUND_SECONDS)
+            answer = self.bench.run(f"exec kvmscope {PATIENCE} -f json {command}", ROUND_SECONDS)
             arrays, wrong = parse_all(answer.output)
             if answer.status not in (0, 4):
                 wrong.append(f"{answer.how_it_ended()}: {answer.errors[-1000:]}")
