@@ -74,6 +74,29 @@ std::vector<AtPlace> places_inside(const CodeSource& code, const CodeBlock& func
               function.ranges.front().end - function.ranges.front().begin);
 }
 
+bool holds(const CodeBlock& block, std::uint64_t address) {
+  return std::any_of(block.ranges.begin(), block.ranges.end(), [&](const CodeRange& range) {
+    return range.begin <= address && address < range.end;
+  });
+}
+
+// GCC splits functions in two: what it split off (name.part.0) is entered from the rest, which was
+// inlined, or is inlined into it under the same name. One call is one event.
+void drop_split_off(std::vector<CodeBlock>& copies) {
+  std::vector<CodeBlock> whole;
+  for (const CodeBlock& copy : copies) {
+    const bool is_part = copies.size() > 1 && copy.entry.offset == 0 &&
+                         copy.entry.symbol.find(".part.") != std::string::npos;
+    // Outermost come first.
+    const bool is_nested =
+        copy.is_inlined && std::any_of(whole.begin(), whole.end(), [&](const CodeBlock& outer) {
+          return outer.is_inlined && holds(outer, copy.entry.address);
+        });
+    if (!is_part && !is_nested) whole.push_back(copy);
+  }
+  copies = std::move(whole);
+}
+
 std::vector<AtPlace> places_of_function(const CodeSource& code, const Wanted& wanted,
                                         bool at_return) {
   std::vector<CodeBlock> copies = code.copies(wanted.name);
@@ -91,11 +114,7 @@ std::vector<AtPlace> places_of_function(const CodeSource& code, const Wanted& wa
                 wanted.name, fmt::join(into, ", "));
   }
   if (wanted.offset != 0) return places_inside(code, copies.front(), wanted);
-  // What GCC split off is entered from the rest, which was inlined: one call, one event.
-  if (copies.size() > 1 && !at_return)
-    std::erase_if(copies, [](const CodeBlock& copy) {
-      return copy.entry.offset == 0 && copy.entry.symbol.find(".part.") != std::string::npos;
-    });
+  if (!at_return) drop_split_off(copies);
   std::vector<AtPlace> places;
   for (const CodeBlock& copy : copies)
     if (!at_return || !copy.is_inlined)
