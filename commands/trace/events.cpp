@@ -197,10 +197,8 @@ std::string block(const RecordView& record) {
 std::string tracepoint(const std::vector<std::string>& known, const std::string& name) {
   for (const std::string& full : {name, std::string(usual_prefix) + name})
     if (std::find(known.begin(), known.end(), full) != known.end()) return full;
-  std::vector<std::string_view> names(known.begin(), known.end());
-  const std::vector<std::string_view> near = nearest_names(name, names);
-  throw_error(ErrorKind::usage, "the kernel has no tracepoint {}/{}; it has: {}", system_name, name,
-              fmt::join(near.empty() ? names : near, ", "));
+  throw_error(ErrorKind::usage, "the kernel has no tracepoint {}/{}{}; it has: {}", system_name,
+              name, did_you_mean(name, known), fmt::join(known, ", "));
 }
 
 Plan plan_of(const probe::Tracefs& tracefs, const std::vector<std::string>& wanted) {
@@ -220,7 +218,7 @@ Plan plan_of(const probe::Tracefs& tracefs, const std::vector<std::string>& want
 }
 
 void trace_events(Session& session, const Arguments& args, RowSink& rows) {
-  const std::unique_ptr<probe::Tracefs> tracefs = probe::tracefs_at(probe::find_tracefs());
+  const std::unique_ptr<probe::Tracefs> tracefs = find_tracefs(session);
   const Plan plan = plan_of(*tracefs, args.all("NAME"));
   EventListener listener(session.kvm(), args.has("--summary"), rows);
   run_in(*tracefs, session, args, rows, plan, listener);

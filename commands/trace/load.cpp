@@ -10,12 +10,11 @@ namespace {
 
 void trace_load(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
-  std::set<std::uint64_t> wanted;
-  if (const std::optional<std::string> vm = args.text("VM"))
-    wanted.insert(find_vm(kvm, *vm, rows).address.value);
   LoadPlan plan = load_plan(kvm);
+  if (const std::optional<std::string> vm = args.text("VM"))
+    plan.plan.filter = load_filter(find_vm(kvm, *vm, rows));
   const std::unique_ptr<Listener> listener =
-      load_listener(kvm, std::move(plan.sources), std::move(wanted), args.has("--summary"), rows);
+      load_listener(kvm, std::move(plan.sources), args.has("--summary"), rows);
   run(session, args, rows, plan.plan, *listener);
 }
 

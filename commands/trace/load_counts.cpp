@@ -11,62 +11,69 @@ LoadCounts& LoadCounts::operator+=(const LoadCounts& other) {
   return *this;
 }
 
-// kvm_mmu_new_pgd(): a miss leaves the vCPU without a root until kvm_mmu_load() makes one, which
-// it does before it enters the guest again. So the first thing seen after a miss is a load, or
-// another function that finds no root.
-void VcpuLoads::settle(bool hit) {
-  if (!pending_) return;
+// kvm_mmu_new_pgd(): a miss leaves the vCPU without a root until kvm_mmu_load() makes one. So the
+// first thing seen after a miss is a load, or another function that finds no root.
+bool VcpuLoads::settle(bool hit) {
+  if (!pending_) return false;
   pending_ = false;
-  ++(hit ? total_.hits : total_.misses);
-  if (!hit || !taken_as_hit_) ++(hit ? recent_.hits : recent_.misses);
+  if (rested_) {
+    rested_ = false;
+    if (hit) return false;
+    --total_.hits;
+    ++total_.misses;
+    ++recent_.misses;
+    return false;
+  }
+  for (LoadCounts* counts : {&total_, &recent_}) {
+    ++counts->switches;
+    ++(hit ? counts->hits : counts->misses);
+  }
+  return true;
 }
 
-void VcpuLoads::switched(bool has_root) {
-  settle(has_root);
+bool VcpuLoads::switched(bool has_root, std::uint64_t time_ns) {
+  const bool counted = settle(has_root);
   pending_ = true;
-  taken_as_hit_ = false;
+  pending_since_ns_ = time_ns;
   has_cause_ = false;
-  ++total_.switches;
-  ++recent_.switches;
+  return counted;
 }
 
-void VcpuLoads::loaded() {
-  ++total_.loads;
-  ++recent_.loads;
-  if (pending_) {
-    settle(false);
-  } else {
-    const Cause cause = has_cause_ ? cause_ : Cause::unknown;
-    ++total_.of(cause);
-    ++recent_.of(cause);
+bool VcpuLoads::loaded() {
+  const bool by_switch = pending_;
+  const bool counted = settle(false);
+  const Cause cause = has_cause_ ? cause_ : Cause::unknown;
+  for (LoadCounts* counts : {&total_, &recent_}) {
+    ++counts->loads;
+    if (!by_switch) ++counts->of(cause);
   }
   has_cause_ = false;
+  return counted;
 }
 
-void VcpuLoads::dropped(Cause cause, bool has_root) {
-  // Without a root there is nothing left to drop: what took it counts.
-  if (!has_root) return;
-  settle(true);
+bool VcpuLoads::dropped(Cause cause, bool has_root) {
+  // Without a root there is nothing left to drop: what took it counts. A new vCPU has none yet.
+  if (!has_root && (pending_ || has_cause_)) return false;
+  const bool counted = settle(true);
   // A reset unloads the root itself.
-  if (cause == Cause::unload && has_cause_) return;
+  if (cause == Cause::unload && has_cause_) return counted;
   cause_ = cause;
   has_cause_ = true;
+  return counted;
+}
+
+void VcpuLoads::rest(std::uint64_t now_ns) {
+  constexpr std::uint64_t long_ns = 100'000'000;
+  if (!pending_ || rested_ || now_ns < pending_since_ns_ + long_ns) return;
+  settle(true);
+  pending_ = true;
+  rested_ = true;
 }
 
 LoadCounts VcpuLoads::take() {
-  if (pending_ && !taken_as_hit_) {
-    taken_as_hit_ = true;
-    ++recent_.hits;
-  }
   const LoadCounts counts = recent_;
   recent_ = {};
   return counts;
-}
-
-LoadCounts VcpuLoads::total() const {
-  LoadCounts total = total_;
-  if (pending_) ++total.hits;
-  return total;
 }
 
 }  // namespace kvmscope::tracing

@@ -25,27 +25,31 @@ struct LoadCounts {
 };
 
 // Follows one vCPU through its events. Whether a switch found its root is seen at the next event
-// of the vCPU, before which it has no effect that a probe could see.
+// of the vCPU: only then it is counted.
 class VcpuLoads {
  public:
-  // At the entry of each function; `has_root`: whether the current root was valid then.
-  void switched(bool has_root);
-  void loaded();
-  void dropped(Cause cause, bool has_root);
+  // At the entry of each function; `has_root`: whether the current root was valid then. Returns
+  // whether a switch was counted: this one's effect is not known yet.
+  bool switched(bool has_root, std::uint64_t time_ns);
+  bool loaded();
+  bool dropped(Cause cause, bool has_root);
+  // All events before `now_ns` have been given. A vCPU without a root loads one before it enters
+  // the guest again: a switch that had no effect for long was a hit. If that is wrong after all,
+  // since the thread had to wait, the total is put right when its load comes.
+  void rest(std::uint64_t now_ns);
 
-  // What was counted since the last call. A switch that shows no effect for so long that somebody
-  // wants to know is a hit; if it turns out to be a miss, the next counts have the miss, too.
+  // What was counted since the last call.
   LoadCounts take();
-  // All of it; exact, once there are no more events.
-  LoadCounts total() const;
+  const LoadCounts& total() const { return total_; }
 
  private:
-  void settle(bool hit);
+  bool settle(bool hit);
 
   LoadCounts total_;
   LoadCounts recent_;
-  bool pending_ = false;       // a switch whose effect was not seen yet
-  bool taken_as_hit_ = false;  // and take() has called it one
+  bool pending_ = false;  // a switch whose effect was not seen
+  bool rested_ = false;   // and that was counted as a hit
+  std::uint64_t pending_since_ns_ = 0;
   bool has_cause_ = false;
   Cause cause_ = Cause::unknown;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <tuple>
 
 #include "commands/trace/histogram.hpp"
@@ -28,13 +27,8 @@ struct Scope {
 
 class LoadListener : public Listener {
  public:
-  LoadListener(const kvm::Kvm& kvm, std::vector<LoadSource> sources, std::set<std::uint64_t> wanted,
-               bool summary, RowSink& rows)
-      : names_(kvm),
-        sources_(std::move(sources)),
-        wanted_(std::move(wanted)),
-        summary_(summary),
-        rows_(rows) {}
+  LoadListener(const kvm::Kvm& kvm, std::vector<LoadSource> sources, bool summary, RowSink& rows)
+      : names_(kvm), sources_(std::move(sources)), summary_(summary), rows_(rows) {}
 
   void armed(const std::vector<probe::EventFormat>&, std::uint64_t start_ns) override {
     second_start_ = start_ns;
@@ -42,20 +36,18 @@ class LoadListener : public Listener {
 
   bool hit(const probe::Hit& hit) override {
     end_seconds_before(hit.time_ns);
-    if (!wanted_.empty() && !wanted_.contains(hit.values[load_kvm])) return false;
     Vcpu& vcpu = vcpus_[{hit.values[load_kvm], hit.values[load_id], hit.values[load_vcpu]}];
     const bool has_root = hit.values[load_root] != no_root;
     const LoadSource& source = sources_[hit.probe];
-    if (source.cause) {
-      vcpu.loads.dropped(*source.cause, has_root);
-      return false;
-    }
-    const bool is_switch = source.event == switch_event;
-    is_switch ? vcpu.loads.switched(has_root) : vcpu.loads.loaded();
-    return is_switch;
+    if (source.cause) return vcpu.loads.dropped(*source.cause, has_root);
+    if (source.event == switch_event) return vcpu.loads.switched(has_root, hit.time_ns);
+    return vcpu.loads.loaded();
   }
 
-  void time(std::uint64_t now_ns) override { end_seconds_before(now_ns); }
+  void time(std::uint64_t now_ns) override {
+    end_seconds_before(now_ns);
+    for (auto& [key, vcpu] : vcpus_) vcpu.loads.rest(now_ns);
+  }
 
   void finish() override {
     // The last second was cut short: it has a row, but would be wrong in a histogram.
@@ -158,7 +150,6 @@ class LoadListener : public Listener {
 
   VcpuNames names_;
   std::vector<LoadSource> sources_;
-  std::set<std::uint64_t> wanted_;  // addresses of struct kvm; empty: all
   bool summary_;
   RowSink& rows_;
   const Clock clock_;
@@ -171,9 +162,8 @@ class LoadListener : public Listener {
 }  // namespace
 
 std::unique_ptr<Listener> load_listener(const kvm::Kvm& kvm, std::vector<LoadSource> sources,
-                                        std::set<std::uint64_t> wanted, bool summary,
-                                        RowSink& rows) {
-  return std::make_unique<LoadListener>(kvm, std::move(sources), std::move(wanted), summary, rows);
+                                        bool summary, RowSink& rows) {
+  return std::make_unique<LoadListener>(kvm, std::move(sources), summary, rows);
 }
 
 }  // namespace kvmscope::tracing

@@ -3,7 +3,7 @@
 
 #include <memory>
 #include <optional>
-#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,12 +33,13 @@ struct LoadPlan {
 
 // Throws Error{unavailable} on a kernel without the functions that it cannot do without.
 LoadPlan load_plan(const kvm::Kvm& kvm);
+// For a plan that is to record one VM only.
+std::string load_filter(const kvm::Vm& vm);
 
-// A record for each second of each vCPU (not with `summary`), then totals and histograms.
-// `wanted`: addresses of the VMs that count; empty: all. Keeps both references.
+// A record for each second of each vCPU (not with `summary`), then totals and histograms. Keeps
+// both references.
 std::unique_ptr<Listener> load_listener(const kvm::Kvm& kvm, std::vector<LoadSource> sources,
-                                        std::set<std::uint64_t> wanted, bool summary,
-                                        RowSink& rows);
+                                        bool summary, RowSink& rows);
 
 std::vector<Column> load_columns();
 View load_view();

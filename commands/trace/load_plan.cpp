@@ -75,4 +75,8 @@ LoadPlan load_plan(const kvm::Kvm& kvm) {
   return made;
 }
 
+std::string load_filter(const kvm::Vm& vm) {
+  return fmt::format("kvm == {:#x}", vm.address.value);
+}
+
 }  // namespace kvmscope::tracing

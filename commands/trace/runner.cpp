@@ -11,6 +11,7 @@
 #include "commands/shell/session.hpp"
 #include "commands/trace/run_options.hpp"
 #include "core/base/interrupt.hpp"
+#include "core/kernel/kernel.hpp"
 #include "core/probe/armed.hpp"
 #include "core/probe/guardian.hpp"
 #include "core/probe/removal.hpp"
@@ -23,7 +24,8 @@ constexpr std::uint64_t quiet_pause = second / 20;
 // A default buffer holds some 350 pages a CPU.
 constexpr std::uint64_t busy_pause = second / 200;
 constexpr std::size_t busy_pages = 40;
-constexpr std::size_t pages_per_read = 2000;
+// Of each CPU, before what was read is given on.
+constexpr std::size_t pages_per_read = 200;
 
 // Asks on a terminal, and wants --yes elsewhere.
 void ask(Session& session, const RunOptions& options, const std::string& root,
@@ -66,20 +68,29 @@ class Loop {
   void run() {
     while (reason_.empty() && !interrupted()) {
       pause();
+      if (interrupted()) return;
       const std::uint64_t round_start = Clock::now_ns();
-      pages_ = stream_.read(pages_per_read);
-      // What was recorded before the round before this one has been read on every CPU.
-      deliver(last_round_);
+      const probe::EventStream::Round round = stream_.read(pages_per_read);
+      pages_ = round.pages;
+      // An event is there a moment after its time: what is older than the round before this one
+      // has been read on every CPU.
+      deliver(std::min(last_round_, round.complete_until_ns));
       last_round_ = round_start;
-      flush(round_start);
-      check_limits(round_start);
+      const std::uint64_t now = Clock::now_ns();
+      flush(now);
+      check_limits(now);
     }
   }
 
-  // Nothing is recorded any more: all that is left.
-  void drain() {
-    while (stream_.read(pages_per_read) != 0) continue;
+  // Nothing is recorded any more since `end_ns`: all that is left.
+  void drain(std::uint64_t end_ns) {
+    for (;;) {
+      const probe::EventStream::Round round = stream_.read(pages_per_read);
+      if (round.pages == 0) break;
+      deliver(std::min(end_ns, round.complete_until_ns));
+    }
     deliver(UINT64_MAX);
+    listener_.time(end_ns);
   }
 
   std::string_view reason() const {
@@ -107,7 +118,7 @@ class Loop {
       hits_.pop_front();
       if (listener_.hit(hit)) ++counted_;
     }
-    listener_.time(std::min(before, Clock::now_ns()));
+    if (before != UINT64_MAX) listener_.time(before);
     if (reached_count()) reason_ = "count";
   }
 
@@ -122,11 +133,12 @@ class Loop {
   void check_limits(std::uint64_t now) {
     const probe::EventStream::Counts& counts = stream_.counts();
     const std::uint64_t events = counts.events + counts.missed;
-    if (now >= window_start_ + second) {
+    const std::uint64_t elapsed = std::max(now - window_start_, second);
+    const auto rate = static_cast<double>(events - window_events_) * second / elapsed;
+    if (rate > static_cast<double>(options_.max_rate)) reason_ = "max-rate";
+    if (elapsed > second) {
       window_start_ = now;
       window_events_ = events;
-    } else if (events - window_events_ > options_.max_rate) {
-      reason_ = "max-rate";
     }
     if (options_.duration && now >= end()) reason_ = "for";
   }
@@ -240,11 +252,12 @@ Result record(probe::Armed& armed, const RunOptions& options, RowSink& rows, Lis
     // A reader that makes us wait must not keep us armed: Ctrl-C gets out of that, too.
     interrupted_in([&] { loop.run(); });
     armed.stop();
-    result.ns = Clock::now_ns() - start;
+    const std::uint64_t end = Clock::now_ns();
+    result.ns = end - start;
     result.reason = loop.reason();
     clear_interrupted();
     result.losses = armed.losses();
-    loop.drain();
+    loop.drain(end);
     result.counts = stream.counts();
   }
   result.left = armed.remove();
@@ -269,7 +282,7 @@ void run_in(probe::Tracefs& tracefs, Session& session, const Arguments& args, Ro
   Result result;
   {
     const probe::Guardian guardian(tracefs.root(), name);
-    probe::Armed armed(tracefs, name, plan.probes, plan.tracepoints);
+    probe::Armed armed(tracefs, name, plan.probes, plan.tracepoints, plan.filter);
     result = record(armed, options, rows, listener);
   }
   listener.finish();
@@ -277,11 +290,18 @@ void run_in(probe::Tracefs& tracefs, Session& session, const Arguments& args, Ro
   if (TerminationInterrupts::came()) session.quit();
 }
 
+std::unique_ptr<probe::Tracefs> find_tracefs(Session& session) {
+  if (session.kernel().live() == nullptr)
+    throw_error(ErrorKind::usage, "trace is for the kernel that runs, and {} is a dump",
+                session.target_path());
+  return probe::tracefs_at(probe::find_tracefs());
+}
+
 void run(Session& session, const Arguments& args, RowSink& rows, const Plan& plan,
          Listener& listener) {
   // Looking needs no tracefs.
   const std::unique_ptr<probe::Tracefs> tracefs =
-      probe::tracefs_at(args.has("--dry-run") ? "" : probe::find_tracefs());
+      args.has("--dry-run") ? probe::tracefs_at("") : find_tracefs(session);
   run_in(*tracefs, session, args, rows, plan, listener);
 }
 

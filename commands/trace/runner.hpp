@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct Plan {
   // Of the kernel's own: "kvmmmu/kvm_mmu_get_page". Their hits are numbered behind the probes' and
   // have the values of every field that is a number (EventField::is_number).
   std::vector<std::string> tracepoints = {};
+  // Which hits of the probes the kernel keeps: "kvm == 0xffff888000000000", an expression over
+  // their fields (Documentation/trace/events.rst, 5). Empty: all.
+  std::string filter = {};
 };
 
 // What a command makes of the events.
@@ -53,6 +57,8 @@ Mode dry_run_mode();
 // Throws Error{usage} without --yes off a terminal, Error{unavailable} where nothing can be armed.
 void run(Session& session, const Arguments& args, RowSink& rows, const Plan& plan,
          Listener& listener);
+// Of the kernel that runs. Throws Error{usage} when the target is a dump.
+std::unique_ptr<probe::Tracefs> find_tracefs(Session& session);
 // The same in a tracefs that was found already.
 void run_in(probe::Tracefs& tracefs, Session& session, const Arguments& args, RowSink& rows,
             const Plan& plan, Listener& listener);

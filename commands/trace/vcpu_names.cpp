@@ -32,6 +32,11 @@ void VcpuNames::refresh_for_unknown() {
 
 void VcpuNames::refresh() {
   refreshed_ns_ = Clock::now_ns();
+  // Ctrl-C ends the reading, and not the event that it is for: whoever takes events sees it.
+  interrupted_in([&] { read_vms(); });
+}
+
+void VcpuNames::read_vms() {
   std::vector<VirtAddr> addresses;
   // What cannot be read now, since it changes under us, is read the next time.
   lost_in([&] { kvm_.each_vm_address([&](VirtAddr address) { addresses.push_back(address); }); });

@@ -35,6 +35,7 @@ class VcpuNames {
     std::optional<std::string> id;  // another VM may get the address of one that has gone
   };
   void refresh_for_unknown();
+  void read_vms();
   void add_vm(VirtAddr address);
   void add_threads(const kvm::Vm& vm);
 

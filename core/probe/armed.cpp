@@ -38,14 +38,20 @@ std::optional<unsigned> cpu_number(const std::string& folder) {
   return result.ec == std::errc() && result.ptr == end ? std::optional(number) : std::nullopt;
 }
 
+std::string_view reason(int failed) {
+  if (failed != EACCES && failed != EPERM) return std::strerror(failed);
+  return "not allowed: run it as root; the kernel may be locked down (lockdown)";
+}
+
 }  // namespace
 
 Armed::Armed(Tracefs& tracefs, std::string name, std::vector<Probe> probes,
-             std::vector<std::string> tracepoints)
+             std::vector<std::string> tracepoints, std::string filter)
     : tracefs_(tracefs),
       name_(std::move(name)),
       probes_(std::move(probes)),
-      tracepoints_(std::move(tracepoints)) {
+      tracepoints_(std::move(tracepoints)),
+      filter_(std::move(filter)) {
   // The destructor does not run when the constructor throws.
   struct Undo {
     Armed* armed;
@@ -72,15 +78,14 @@ void Armed::put(const std::string& path, std::string_view text) {
   const int failed = tracefs_.write(path, text);
   if (failed != 0)
     throw_error(ErrorKind::unavailable, "cannot write {} to {}/{}: {}", text, tracefs_.root(), path,
-                std::strerror(failed));
+                reason(failed));
 }
 
 void Armed::make_instance() {
   const int failed = tracefs_.make_folder(instance(""));
   if (failed != 0)
     throw_error(ErrorKind::unavailable, "cannot make {}/{}: {}", tracefs_.root(), instance(""),
-                failed == EACCES || failed == EPERM ? "not allowed; run it as root"
-                                                    : std::strerror(failed));
+                reason(failed));
   put(instance("/tracing_on"), "0");
   // The same on every CPU, and that of clock_gettime(CLOCK_MONOTONIC).
   put(instance("/trace_clock"), "mono");
@@ -104,8 +109,11 @@ void Armed::enable() {
         parse_event_format(tracefs_.text(fmt::format("events/{}/{}/format", name_, probe.event))));
   for (const std::string& tracepoint : tracepoints_)
     formats_.push_back(parse_event_format(tracefs_.text("events/" + tracepoint + "/format")));
-  for (const Probe& probe : probes_)
-    put(instance(fmt::format("/events/{}/{}/enable", name_, probe.event)), "1");
+  for (const Probe& probe : probes_) {
+    const std::string event = instance(fmt::format("/events/{}/{}", name_, probe.event));
+    if (!filter_.empty()) put(event + "/filter", filter_);
+    put(event + "/enable", "1");
+  }
   for (const std::string& tracepoint : tracepoints_)
     put(instance("/events/" + tracepoint + "/enable"), "1");
 }

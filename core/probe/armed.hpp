@@ -14,10 +14,10 @@ namespace kvmscope::probe {
 class Armed {
  public:
   // Makes the instance and the events, and records nothing yet. Keeps a reference to `tracefs`.
-  // `tracepoints`: "kvmmmu/kvm_mmu_get_page". Throws Error{unavailable} with the kernel's reason,
-  // and leaves nothing behind.
+  // `tracepoints`: "kvmmmu/kvm_mmu_get_page". `filter`: which hits of the probes are recorded;
+  // empty: all. Throws Error{unavailable} with the kernel's reason, and leaves nothing behind.
   Armed(Tracefs& tracefs, std::string name, std::vector<Probe> probes,
-        std::vector<std::string> tracepoints);
+        std::vector<std::string> tracepoints, std::string filter = {});
   Armed(const Armed&) = delete;
   Armed& operator=(const Armed&) = delete;
   // Removes what remove() has not.
@@ -55,6 +55,7 @@ class Armed {
   std::string name_;
   std::vector<Probe> probes_;
   std::vector<std::string> tracepoints_;
+  std::string filter_;
   std::vector<EventFormat> formats_;
   bool made_ = false;
 };

@@ -69,16 +69,21 @@ EventStream::EventStream(const PageLayout& layout, HitDecoder decoder, std::vect
       cpus_(std::move(cpus)),
       page_(layout.page_size()) {}
 
-std::size_t EventStream::read(std::size_t most_pages) {
-  std::size_t pages = 0;
-  for (const Cpu& cpu : cpus_)
-    for (std::size_t count = 0; count < most_pages && read_page_of(cpu); ++count) ++pages;
-  counts_.pages += pages;
-  return pages;
+EventStream::Round EventStream::read(std::size_t most_pages) {
+  Round round;
+  for (const Cpu& cpu : cpus_) {
+    std::uint64_t last_time = 0;
+    std::size_t pages = 0;
+    while (pages < most_pages && read_page_of(cpu, last_time)) ++pages;
+    round.pages += pages;
+    if (pages == most_pages) round.complete_until_ns = std::min(round.complete_until_ns, last_time);
+  }
+  counts_.pages += round.pages;
+  return round;
 }
 
 // Returns whether there was a page.
-bool EventStream::read_page_of(const Cpu& cpu) {
+bool EventStream::read_page_of(const Cpu& cpu, std::uint64_t& last_time_ns) {
   const ssize_t size = ::read(cpu.pages.get(), page_.data(), page_.size());
   if (size == 0 || (size < 0 && errno == EAGAIN)) return false;
   if (size < 0 && errno == EINTR) return true;
@@ -88,7 +93,10 @@ bool EventStream::read_page_of(const Cpu& cpu) {
   events_.clear();
   const PageReport report =
       read_page(layout_, Bytes(page_).first(static_cast<std::size_t>(size)), events_);
+  if (!events_.empty()) last_time_ns = events_.back().time_ns;
   counts_.missed += report.missed_count;
+  // At least the event that does not fit; how many would have followed nobody knows.
+  if (!report.damage.empty()) ++counts_.undecodable;
   if (!report.damage.empty() && counts_.damage.empty())
     counts_.damage =
         fmt::format("a trace page of CPU {} is damaged: {}", cpu.number, report.damage);

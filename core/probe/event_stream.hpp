@@ -60,15 +60,21 @@ class EventStream {
 
   EventStream(const PageLayout& layout, HitDecoder decoder, std::vector<Cpu> cpus);
 
-  // Reads what is there now, at most `most_pages` a CPU. Returns how many pages that were.
-  // Throws Error{unavailable} when a buffer cannot be read.
-  std::size_t read(std::size_t most_pages);
+  struct Round {
+    std::size_t pages = 0;
+    // A CPU has more than was read: its later events may be older than others' that were.
+    // UINT64_MAX: no CPU has.
+    std::uint64_t complete_until_ns = UINT64_MAX;
+  };
+  // Reads what is there now, at most `most_pages` a CPU. Throws Error{unavailable} when a buffer
+  // cannot be read.
+  Round read(std::size_t most_pages);
   // Takes the hits that are older than `time_ns`, in order of time.
   std::vector<Hit> take_before(std::uint64_t time_ns);
   const Counts& counts() const { return counts_; }
 
  private:
-  bool read_page_of(const Cpu& cpu);
+  bool read_page_of(const Cpu& cpu, std::uint64_t& last_time_ns);
 
   PageLayout layout_;
   HitDecoder decoder_;

@@ -11,41 +11,45 @@ namespace {
 constexpr bool root = true;
 constexpr bool none = false;
 
+constexpr std::uint64_t ms = 1'000'000;
+constexpr std::uint64_t at = 7'000 * ms;
+
 TEST(LoadCounts, ASwitchWithoutALoadIsAHit) {
   VcpuLoads vcpu;
-  for (int i = 0; i < 4; ++i) vcpu.switched(root);
-  EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 4, .hits = 4}));
+  EXPECT_FALSE(vcpu.switched(root, at)) << "its effect is not known yet";
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(vcpu.switched(root, at));
+  EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 3, .hits = 3}));
 }
 
 TEST(LoadCounts, ASwitchWithALoadIsAMiss) {
   VcpuLoads vcpu;
   for (int i = 0; i < 3; ++i) {
-    vcpu.switched(root);
-    vcpu.loaded();
+    EXPECT_FALSE(vcpu.switched(root, at));
+    EXPECT_TRUE(vcpu.loaded());
   }
   EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 3, .misses = 3, .loads = 3}));
 }
 
 TEST(LoadCounts, OnlyTheLastSwitchBeforeALoadIsTheMiss) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
-  vcpu.switched(root);
+  vcpu.switched(root, at);
+  vcpu.switched(root, at);
   vcpu.loaded();
   EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 2, .hits = 1, .misses = 1, .loads = 1}));
 }
 
 TEST(LoadCounts, ASwitchThatTheNextOneFindsWithoutARootWasAMiss) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
-  vcpu.switched(none);
-  EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 2, .hits = 1, .misses = 1}));
+  vcpu.switched(root, at);
+  vcpu.switched(none, at);
+  EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 1, .misses = 1}));
 }
 
 TEST(LoadCounts, ALoadAfterTheRootWasDroppedHasThatCause) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
-  vcpu.dropped(Cause::obsolete, root);
-  vcpu.loaded();
+  vcpu.switched(root, at);
+  EXPECT_TRUE(vcpu.dropped(Cause::obsolete, root)) << "the switch had found its root";
+  EXPECT_FALSE(vcpu.loaded());
   LoadCounts expected{.switches = 1, .hits = 1, .loads = 1};
   expected.of(Cause::obsolete) = 1;
   EXPECT_EQ(vcpu.total(), expected);
@@ -53,10 +57,20 @@ TEST(LoadCounts, ALoadAfterTheRootWasDroppedHasThatCause) {
 
 TEST(LoadCounts, WhatFindsNoRootIsNotTheCause) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
+  vcpu.switched(root, at);
   vcpu.dropped(Cause::obsolete, none);
   vcpu.loaded();
   EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 1, .misses = 1, .loads = 1}));
+}
+
+TEST(LoadCounts, TheFirstLoadOfANewVcpuIsOfItsReset) {
+  VcpuLoads vcpu;
+  vcpu.dropped(Cause::reset, none);
+  vcpu.dropped(Cause::unload, none);
+  vcpu.loaded();
+  LoadCounts expected{.loads = 1};
+  expected.of(Cause::reset) = 1;
+  EXPECT_EQ(vcpu.total(), expected);
 }
 
 TEST(LoadCounts, AResetUnloadsAndIsTheCause) {
@@ -75,7 +89,7 @@ TEST(LoadCounts, AResetUnloadsAndIsTheCause) {
 TEST(LoadCounts, ACauseThatDroppedNothingIsForgottenAtTheNextSwitch) {
   VcpuLoads vcpu;
   vcpu.dropped(Cause::obsolete, root);  // the root was not obsolete
-  vcpu.switched(root);
+  vcpu.switched(root, at);
   vcpu.loaded();
   EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 1, .misses = 1, .loads = 1}));
 }
@@ -90,22 +104,36 @@ TEST(LoadCounts, ALoadOutOfNowhereIsUnknown) {
 
 TEST(LoadCounts, ArePartedIntoSecondsThatAddUp) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
+  vcpu.switched(root, at);
   vcpu.loaded();
-  vcpu.switched(root);
+  vcpu.switched(root, at);
   LoadCounts sum = vcpu.take();
-  EXPECT_EQ(sum, (LoadCounts{.switches = 2, .hits = 1, .misses = 1, .loads = 1}));
-  vcpu.switched(root);
+  EXPECT_EQ(sum, (LoadCounts{.switches = 1, .misses = 1, .loads = 1}));
+  vcpu.switched(root, at);
   vcpu.loaded();
   sum += vcpu.take();
   EXPECT_EQ(sum, vcpu.total());
+  EXPECT_EQ(sum, (LoadCounts{.switches = 3, .hits = 1, .misses = 2, .loads = 2}));
   EXPECT_EQ(vcpu.take(), LoadCounts());
 }
 
-TEST(LoadCounts, InAllAreRightEvenIfASecondTookAMissForAHit) {
+TEST(LoadCounts, ASwitchWithoutAnEffectForLongIsAHit) {
   VcpuLoads vcpu;
-  vcpu.switched(root);
+  vcpu.switched(root, at);
+  vcpu.rest(at + 50 * ms);
+  EXPECT_EQ(vcpu.total(), LoadCounts()) << "its load may still come";
+  vcpu.rest(at + 100 * ms);
+  vcpu.rest(at + 200 * ms);
   EXPECT_EQ(vcpu.take(), (LoadCounts{.switches = 1, .hits = 1}));
+  vcpu.switched(root, at + 300 * ms);
+  EXPECT_EQ(vcpu.take(), LoadCounts()) << "it is not counted twice";
+}
+
+TEST(LoadCounts, InAllAreRightEvenIfASwitchTookLongToMiss) {
+  VcpuLoads vcpu;
+  vcpu.switched(root, at);
+  vcpu.rest(at + 100 * ms);
+  vcpu.take();
   vcpu.loaded();  // the thread had to wait in between
   EXPECT_EQ(vcpu.take(), (LoadCounts{.misses = 1, .loads = 1}));
   EXPECT_EQ(vcpu.total(), (LoadCounts{.switches = 1, .misses = 1, .loads = 1}));

@@ -47,6 +47,13 @@ TEST(Armed, EnablesEverythingInAnInstanceOfItsOwnAndStartsAtOneMoment) {
   EXPECT_EQ(kernel.tracefs.text("instances/kvmscope_1_2/tracing_on"), "1");
 }
 
+TEST(Armed, FiltersTheHitsOfProbesInTheKernel) {
+  Kernel kernel;
+  const Armed armed(kernel.tracefs, name, probes, {"kvmmmu/kvm_mmu_get_page"}, "id == 3");
+  EXPECT_EQ(kernel.tracefs.text("instances/kvmscope_1_2/events/kvmscope_1_2/load/filter"),
+            "id == 3");
+}
+
 TEST(Armed, LeavesNothingBehindWhenItGoes) {
   Kernel kernel;
   { const Armed armed(kernel.tracefs, name, probes, {"kvmmmu/kvm_mmu_get_page"}); }
