@@ -72,7 +72,8 @@ class LoadTest:
         answer = self.process.wait()
         # 4 and words say that something could not be read; nothing here is corrupt, and no command wrong.
         if answer.status not in (0, 4):
-            self.problems.append(f"{answer.how_it_ended()}, not status 0 or 4: {answer.errors[-1000:]}")
+            said = [line for line in answer.errors.splitlines() if "changed while" not in line]
+            self.problems += [f"{answer.how_it_ended()}, not status 0 or 4", *said]
         self.bench.check(self.title, self.problems, f"{rounds} rounds in {time.monotonic() - started:.0f} s")
         self.fresh_processes()
         self.bench.check(self.title, self.wrong_truths(), f"truth: {dict(self.truths)}")
