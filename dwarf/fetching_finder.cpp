@@ -20,6 +20,7 @@ class FetchingFinder : public DebugFinder {
     return local_.find(module, release, build_id);
   }
   const SymbolSource* system_map() const override { return local_.system_map(); }
+  bool can_fetch() const override { return true; }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override;
 
  private:
@@ -30,7 +31,6 @@ class FetchingFinder : public DebugFinder {
 
 DebugSearch FetchingFinder::fetch(std::string_view /*module*/, std::string_view build_id) const {
   DebugSearch search;
-  search.tried.push_back(fmt::format("debuginfod for build-id {}", build_id));
   // Without the file the search goes on: what was wrong with it is told where it is missed.
   try {
     const std::string path = client_.find(std::string(build_id));

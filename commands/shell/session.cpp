@@ -110,6 +110,7 @@ void Session::open_all() {
     const PhaseClock::Scope scope(clock_, Phase::symbols);
     kernel.symbol_origin();
     kernel.debug_info().open_all();
+    kernel.fetch_debug_info();
   }
   const PhaseClock::Scope scope(clock_, Phase::types);
   if (!uses_target()) debug_info().open_all();

@@ -92,6 +92,7 @@ class TimedFinder : public DebugFinder {
     const PhaseClock::Scope scope(clock_, Phase::types);
     return timed(finder_.find(module, release, build_id));
   }
+  bool can_fetch() const override { return finder_.can_fetch(); }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
     const PhaseClock::Scope scope(clock_, Phase::types);
     return timed(finder_.fetch(module, build_id));

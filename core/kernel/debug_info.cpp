@@ -50,7 +50,8 @@ DebugInfo::DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf b
     : finder_(finder), release_(std::move(release)), build_id_of_(std::move(build_id_of)) {
   for (const std::string_view module : type_files)
     types_.add(std::string(module), [this, module]() -> const TypeSource* {
-      const DebugFile* found = fetch(module);
+      // Half a gigabyte is not fetched because one type was in no smaller file.
+      const DebugFile* found = module == "vmlinux" ? file(module) : fetch(module);
       return found != nullptr && found->has_types() ? &found->types() : nullptr;
     });
   types_.add("built-in", [] { return &builtin_types(); });
@@ -69,16 +70,16 @@ void DebugInfo::open_all() const {
 
 const DebugFile* DebugInfo::fetch(std::string_view module) const {
   const DebugFile* found = file(module);
-  if ((found != nullptr && found->has_types()) || fetched_.contains(module)) return found;
-  const std::string build_id = if_readable([&] { return build_id_of_(module); }).value_or("");
+  const bool at_hand = found != nullptr && found->has_types();
+  if (at_hand || !finder_.can_fetch() || fetched_.contains(module)) return found;
+  std::string build_id = if_readable([&] { return build_id_of_(module); }).value_or("");
+  if (build_id.empty() && found != nullptr) build_id = found->build_id();
   if (build_id.empty()) return found;
-  fetched_.emplace(module);
   DebugSearch fetched = finder_.fetch(module, build_id);
-  DebugSearch& search = searches_.find(module)->second;
-  search.tried.insert(search.tried.end(), fetched.tried.begin(), fetched.tried.end());
-  search.rejected.insert(search.rejected.end(), fetched.rejected.begin(), fetched.rejected.end());
+  fetched_.emplace(std::string(module), std::move(fetched.rejected));
   if (fetched.file == nullptr) return found;
   // Symbols of the one without types may be in use.
+  DebugSearch& search = searches_.find(module)->second;
   replaced_.push_back(std::exchange(search.file, std::move(fetched.file)));
   types_.look_again();
   return search.file.get();
@@ -98,12 +99,16 @@ std::string DebugInfo::how_to_get(std::string_view module) const {
                                  release_.empty() ? "" : " of kernel ", release_);
   for (const std::string& rejected : search.rejected) text += fmt::format("; {}", rejected);
   if (!search.tried.empty()) text += fmt::format("; tried {}", fmt::join(search.tried, ", "));
+  if (finder_.can_fetch() && !fetched_.contains(module))
+    text += "; its build-id is not known, so that no server can be asked for it";
+  for (const auto& [name, reasons] : fetched_)
+    if (!reasons.empty()) text += fmt::format("; {}: {}", name, fmt::join(reasons, "; "));
   const std::string_view release = release_.empty() ? "RELEASE" : std::string_view(release_);
-  return text + fmt::format(
-                    "; install linux-image-{0}-dbg (Debian), linux-image-{0}-dbgsym (Ubuntu) or "
-                    "kernel-debuginfo (Fedora, RHEL), give the file or its folder with -s, or let "
-                    "--debuginfod ask the servers of DEBUGINFOD_URLS",
-                    release);
+  text += fmt::format(
+      "; install linux-image-{0}-dbg (Debian), linux-image-{0}-dbgsym (Ubuntu) or "
+      "kernel-debuginfo (Fedora, RHEL), or give the file or its folder with -s",
+      release);
+  return finder_.can_fetch() ? text : text + "; or let --debuginfod fetch it";
 }
 
 }  // namespace kvmscope

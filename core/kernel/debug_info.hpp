@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +31,7 @@ class DebugInfo {
   // "kvm", "kvm-amd", "kvm-intel", "vmlinux": searched for and opened at the first call;
   // nullptr when it is not at hand.
   const DebugFile* file(std::string_view module) const;
-  // The same, or fetched from a server once its build is known.
+  // The same; else it is fetched from a server, if one may be asked and its build is known.
   const DebugFile* fetch(std::string_view module) const;
   // The same; throws Error{unavailable} that says what was tried and what to install.
   const DebugFile& need(std::string_view module) const;
@@ -49,7 +48,8 @@ class DebugInfo {
   std::string release_;
   BuildIdOf build_id_of_;
   mutable std::map<std::string, DebugSearch, std::less<>> searches_;
-  mutable std::set<std::string, std::less<>> fetched_;  // modules, whether it came to anything
+  // By module, what servers were asked for and why it came to nothing, if it did.
+  mutable std::map<std::string, std::vector<std::string>, std::less<>> fetched_;
   mutable std::vector<std::unique_ptr<DebugFile>> replaced_;
   Types types_;
 };

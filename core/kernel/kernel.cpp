@@ -218,8 +218,11 @@ const Type* Kernel::variable_type(std::string_view name) const {
 const std::vector<Module>& Kernel::modules() const {
   if (live_ != nullptr) return live_->modules();
   if (modules_) return *modules_;
-  if (debug_info_.fetch("kvm") == nullptr && debug_info_.fetch("vmlinux") == nullptr)
-    debug_info_.need("kvm");
+  const auto has_types = [&](std::string_view module) {
+    const DebugFile* file = debug_info_.fetch(module);
+    return file != nullptr && file->has_types();
+  };
+  if (!has_types("kvm") && !has_types("vmlinux")) debug_info_.need("kvm");
   page_offset_base();
   const std::optional<Symbol> head = find_symbol("vmlinux", "modules");
   if (!head) throw Error(ErrorKind::unavailable, "the kernel's symbols have no 'modules'");
@@ -228,6 +231,12 @@ const std::vector<Module>& Kernel::modules() const {
   check_build(found);
   modules_ = std::move(found);
   return *modules_;
+}
+
+void Kernel::fetch_debug_info() const {
+  if (!finder_.can_fetch()) return;
+  modules();
+  for (const std::string_view module : {"kvm", "kvm-amd", "kvm-intel"}) debug_info_.fetch(module);
 }
 
 void Kernel::check_build(const std::vector<Module>& modules) const {

@@ -51,6 +51,9 @@ class Kernel {
   std::string_view symbol_origin() const;
 
   const std::vector<Module>& modules() const;
+  // Asks the servers that may be asked for kvm's files, before the right to write a cache is given
+  // up.
+  void fetch_debug_info() const;
   const Module* module(std::string_view name) const;  // nullptr: not loaded
   // Of "vmlinux" or a loaded module, hex; empty: not found. Throws what reading it throws.
   std::string build_id(std::string_view module) const;

@@ -32,6 +32,7 @@ Kvm::Kvm(const Kernel& kernel)
     throw_error(ErrorKind::unavailable,
                 "kvm is not loaded in this kernel ({}): there is nothing to look at",
                 kernel.vmcoreinfo().release());
+  kernel.debug_info().fetch("vmlinux");
 }
 
 std::optional<Symbol> Kvm::variable(std::string_view name) const {

@@ -75,8 +75,9 @@ class DebugFinder {
   // empty when unknown. With a build-id only a file of that build is taken.
   virtual DebugSearch find(std::string_view module, std::string_view release,
                            std::string_view build_id) const = 0;
-  // The file of that build from a server that the user allowed to be asked; nothing, without a
-  // word, where none was.
+  // Whether there are servers that may be asked.
+  virtual bool can_fetch() const { return false; }
+  // The file of that build from one of them. Precondition: can_fetch().
   virtual DebugSearch fetch(std::string_view /*module*/, std::string_view /*build_id*/) const {
     return {};
   }

@@ -84,8 +84,8 @@ TEST_F(FetchingFinderTest, RefusesAFileThatIsNone) {
 TEST_F(FetchingFinderTest, SaysWhichServersFailed) {
   const DebugSearch search = finder_->fetch("kvm", std::string(40, 'b'));
   EXPECT_FALSE(search.file);
-  EXPECT_THAT(search.tried, ElementsAre(HasSubstr("debuginfod for build-id bbbb")));
-  EXPECT_THAT(search.rejected, ElementsAre(HasSubstr(no_server)));
+  EXPECT_THAT(search.rejected,
+              ElementsAre(HasSubstr(fmt::format("asking {} for build-id bbbb", no_server))));
 }
 
 TEST_F(FetchingFinderTest, SaysHowToNameServers) {
@@ -100,6 +100,8 @@ TEST_F(FetchingFinderTest, LooksWhereTheOtherFinderDoes) {
   EXPECT_TRUE(finder_->find("kvm", "6.1.0", "").file);
   EXPECT_FALSE(finder_->find("kvm", "6.12.0", "").file);
   EXPECT_EQ(finder_->system_map(), nullptr);
+  EXPECT_TRUE(finder_->can_fetch());
+  EXPECT_FALSE(local_->can_fetch());
 }
 
 }  // namespace

@@ -115,7 +115,8 @@ class DebuginfodTest:
 
     def says_what_a_server_lacks(self) -> list[str]:
         with served({self.vmlinux: self.files[self.vmlinux]}) as (server, environment):
-            return judge(self.answer(environment, "--debuginfod"), f"no server of {server.url()} has build-id {self.kvm}")
+            return judge(self.answer(environment, "--debuginfod"),
+                         f"no server of {server.url()} has build-id {self.kvm}")
 
     def refuses_another_build(self) -> list[str]:
         files = self.files | {self.kvm: find(self.dump.debug, self.dump.release).kvm_amd}

@@ -107,11 +107,14 @@ class FakeFinder : public DebugFinder {
     take(search, path, file, build_id);
     return search;
   }
+  bool can_fetch() const override { return !servers.empty(); }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
     fetched.emplace_back(module);
     DebugSearch search;
     const auto found = servers.find(module);
-    if (found != servers.end())
+    if (found == servers.end())
+      search.rejected.push_back("no server has it");
+    else
       take(search, "cache/" + std::string(module), found->second, build_id);
     return search;
   }

@@ -30,9 +30,11 @@ class DebugInfoTest : public testing::Test {
   FakeSymbols symbols_;
   FakeFinder finder_;
   std::string kvm_build_ = "aa";
-  DebugInfo debug_{finder_, "6.1.0", [this](std::string_view module) {
-                     return module == "kvm" ? kvm_build_ : std::string();
-                   }};
+  std::string vmlinux_build_;
+  DebugInfo debug_{
+      finder_, "6.1.0", [this](std::string_view module) {
+        return module == "kvm" ? kvm_build_ : module == "vmlinux" ? vmlinux_build_ : std::string();
+      }};
 };
 
 TEST_F(DebugInfoTest, OpensNothingByItself) {
@@ -64,6 +66,7 @@ TEST_F(DebugInfoTest, SaysWhatWasTriedAndRejected) {
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "fake/kvm has build-id aa");
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "tried fake/kvm");
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "linux-image-6.1.0-dbg (Debian)");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "or let --debuginfod fetch it");
 }
 
 TEST_F(DebugInfoTest, KnowsXaNodeWhenNoFileDoes) {
@@ -109,10 +112,29 @@ TEST_F(DebugInfoTest, FetchesAFileOnceItsBuildIsKnown) {
 
 TEST_F(DebugInfoTest, AsksTheServersOnceForAFileThatTheyDoNotHave) {
   finder_.files.erase("kvm");
+  finder_.servers.emplace("kvm-amd", FakeFinder::File{"ee", of_kvm_, symbols_});
   EXPECT_EQ(debug_.fetch("kvm"), nullptr);
   EXPECT_EQ(debug_.fetch("kvm"), nullptr);
-  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "--debuginfod");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "kvm: no server has it");
   EXPECT_THAT(finder_.fetched, ElementsAre("kvm"));
+}
+
+TEST_F(DebugInfoTest, SaysWhenServersCannotBeAskedForWantOfABuildId) {
+  finder_.files.erase("kvm");
+  finder_.servers.emplace("kvm", FakeFinder::File{"aa", of_kvm_, symbols_});
+  kvm_build_ = "";
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "its build-id is not known");
+  EXPECT_THAT(finder_.fetched, IsEmpty());
+}
+
+TEST_F(DebugInfoTest, DoesNotFetchVmlinuxForOneType) {
+  finder_.files.erase("vmlinux");
+  finder_.servers.emplace("vmlinux", FakeFinder::File{"bb", of_vmlinux_, symbols_});
+  vmlinux_build_ = "bb";
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "maple_node").type, nullptr);
+  EXPECT_THAT(finder_.fetched, IsEmpty());
+  EXPECT_EQ(debug_.need("vmlinux").path(), "cache/vmlinux");
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "maple_node").origin, "vmlinux");
 }
 
 TEST_F(DebugInfoTest, TellsWhyAFetchedFileWasRefused) {
