@@ -21,6 +21,7 @@ std::vector<Command> catalogue() {
       symbol(),
       read(),
       list(),
+      watch(),
       trace(),
       help(),
       set(),

@@ -27,6 +27,7 @@ Command type();
 Command symbol();
 Command read();
 Command list();
+Command watch();
 Command trace();
 Command help();
 Command set();

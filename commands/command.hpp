@@ -1,6 +1,7 @@
 // What a command is: a value that names its arguments, options, records and table form.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,6 +17,7 @@
 namespace kvmscope {
 
 class Session;
+struct OutputOptions;
 
 // What must be at hand before a command runs.
 enum class Needs { nothing, debug_info, target };
@@ -35,6 +37,8 @@ enum class ArgumentKind {
   command,
   setting,
   file,
+  seconds,       // 2, 0.5
+  command_line,  // takes the rest of the line: a command with its arguments
 };
 
 struct Argument {
@@ -60,6 +64,8 @@ class Arguments {
   std::vector<std::string> all(std::string_view name) const;  // a repeated argument
   bool has(std::string_view option) const;                    // "--unsync"
   std::optional<std::string> option(std::string_view name) const;
+  // Seconds that were checked on parsing.
+  std::optional<std::chrono::nanoseconds> seconds(std::string_view option) const;
   // Numbers that were checked on parsing.
   std::optional<std::uint64_t> number(std::string_view argument_or_option) const;
 
@@ -92,6 +98,13 @@ struct Command {
   std::vector<Column> columns = {};  // the keys of its records
   View view = {};
   std::vector<Mode> modes = {};
+  // Records and form that depend on the arguments; none: those above. May change how they look.
+  std::function<std::optional<Mode>(Session&, const Arguments&, OutputOptions&)> shape = {};
+  // The fields that tell a record from the others when the command is run again (watch); without
+  // any a record's place in the result does.
+  std::vector<std::string_view> keys = {};
+  // Its records come over time: no pager.
+  bool streams = false;
   std::vector<std::string_view> examples = {};
   // Named by the next word: "trace load". A command that has some does nothing of its own.
   std::vector<Command> subcommands = {};
@@ -109,5 +122,7 @@ struct Command {
 
 // A number as users write it: 0x…, decimal, or 16 bare hex digits. Throws Error{usage}.
 std::uint64_t parse_number(std::string_view text);
+// "2", "0.25": from a millisecond to a century. Throws Error{usage}.
+std::chrono::nanoseconds parse_seconds(std::string_view text);
 
 }  // namespace kvmscope

@@ -173,6 +173,7 @@ Command info() {
                  .columns = columns_of(footprint_fields()),
                  .view = {.table = {column("HOW", "how"), column("AS", "user"),
                                     column("FILE", "path")}}}},
+      .keys = {"section", "name"},
       .examples = {"info", "info -f json", "info --footprint"},
       .run = show_info,
   };

@@ -78,6 +78,7 @@ Command levels() {
       .view = {.table = {column("ROOT", "name"), column("ROOT SP", "root_sp"), column("L", "level"),
                          number_column("TABLES", "tables"), number_column("LEAVES", "leaves"),
                          number_column("BYTES", "bytes")}},
+      .keys = {"name", "level"},
       .examples = {"levels", "levels 0.0", "levels 0.0.prev1 -f json"},
       .run = count_levels,
   };

@@ -278,6 +278,7 @@ Command pages() {
                                 return fmt::format("VM {}: {}\n", record.text("vm"),
                                                    summary_line(record));
                               }}}},
+      .keys = {"sp"},
       .examples = {"pages 0", "pages --unsync", "pages 1 --level 2 -f csv", "pages --summary"},
       .run = list_pages,
   };

@@ -106,6 +106,7 @@ Command path() {
                          {"HM", Align::left, writable_text},
                          column("KIND", "kind"),
                          {"TO", Align::left, target_text}}},
+      .keys = {"level"},
       .examples = {"path 0.0.prev0 0x8000200000", "path 1.0 gfn:0x1000"},
       .run = show_path,
   };

@@ -111,6 +111,7 @@ Command roots() {
                          number_column("REFS", "root_count"),
                          number_column("KIDS", "unsync_children"),
                          {"STATE", Align::left, state}}},
+      .keys = {"name"},
       .examples = {"roots 0", "roots -f json", "roots -o name,pgd,role_text"},
       .run = list_roots,
   };

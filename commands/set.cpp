@@ -37,6 +37,7 @@ Command set() {
                   {"help", ColumnKind::text, "what it does"}},
       .view = {.table = {column("SETTING", "setting"), column("VALUE", "value"),
                          column("HELP", "help")}},
+      .keys = {"setting"},
       .examples = {"set", "set format json", "set pager off", "set columns \"\""},
       .run = change,
   };

@@ -70,6 +70,7 @@ Command slots() {
                          number_column("ID", "id"), column("BASE GFN", "base_gfn"),
                          column("END GFN", "end_gfn"), number_column("PAGES", "npages"),
                          column("HVA", "hva"), column("FLAGS", "flags")}},
+      .keys = {"vm", "as_id", "id"},
       .examples = {"slots 0", "slots -f csv"},
       .run = list_slots,
   };

@@ -99,6 +99,7 @@ Command tree() {
                      return fmt::format("{} {}\n{}\n{}", place_text(record), record.text("address"),
                                         flags_text(record), target_text(record));
                    }},
+      .keys = {"spte_address"},
       .examples = {"tree 0.0 -f tree", "tree 0.0.prev0 --level 1", "tree 1.0 --depth 2 -f dot"},
       .run = show_tree,
   };

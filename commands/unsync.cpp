@@ -86,6 +86,7 @@ Command unsync() {
       .arguments = {root_argument(true)},
       .columns = columns(),
       .view = {.block = block},
+      .keys = {"name", "batch"},
       .examples = {"unsync", "unsync 0.0.prev0", "unsync 2.0.pae1 -f json"},
       .run = replay,
   };

@@ -192,6 +192,7 @@ Command vcpus() {
                          column("MP_STATE", "mp_state"), column("PAGING", "paging"),
                          column("MMU", "mmu"), column("CR3", "cr3"), column("REQUESTS", "requests"),
                          column("STALE", "stale")}},
+      .keys = {"kvm_vcpu"},
       .examples = {"vcpus", "vcpus 2", "vcpus -o vm,vcpu,cr0,cr3,cr4,efer"},
       .run = list_vcpus,
   };

@@ -110,6 +110,7 @@ Command vms() {
                          number_column("MAX", "mmu_pages_max"),
                          number_column("TDP ROOTS", "tdp_roots"),
                          number_column("SEQ", "invalidate_seq")}},
+      .keys = {"id", "kvm"},
       .examples = {"vms", "vms -o vm,id,comm,mmu_mode", "vms -f json"},
       .run = list_vms,
   };

@@ -10,6 +10,7 @@ namespace {
 constexpr std::string_view gap = "  ";
 constexpr std::string_view bold = "\x1b[1m";
 constexpr std::string_view red = "\x1b[31m";
+constexpr std::string_view reverse = "\x1b[7m";
 constexpr std::string_view plain = "\x1b[0m";
 
 }  // namespace
@@ -17,8 +18,10 @@ constexpr std::string_view plain = "\x1b[0m";
 AlignedRows::AlignedRows(Output& out, std::vector<Align> aligns, bool color)
     : out_(out), aligns_(std::move(aligns)), color_(color), widths_(aligns_.size(), 0) {}
 
-void AlignedRows::add(std::vector<std::string> cells) {
-  keep({std::move(cells)});
+void AlignedRows::add(std::vector<std::string> cells, const std::vector<std::string>& before) {
+  std::vector<bool> marked;
+  for (std::size_t i = 0; i < before.size(); ++i) marked.push_back(cells[i] != before[i]);
+  keep({std::move(cells), false, std::move(marked)});
 }
 
 void AlignedRows::add_header(std::vector<std::string> cells) {
@@ -54,9 +57,11 @@ void AlignedRows::write(const Row& row) {
       line.append(pending, ' ');
       pending = 0;
       const bool lost = color_ && cell.starts_with("lost(");
+      const bool marked = color_ && !row.marked.empty() && row.marked[i];
       if (lost) line += red;
+      if (marked) line += reverse;
       line += cell;
-      if (lost) line += plain;
+      if (lost || marked) line += plain;
     }
     if (aligns_[i] == Align::left) pending += padding;
   }

@@ -17,8 +17,9 @@ class AlignedRows {
 
   AlignedRows(Output& out, std::vector<Align> aligns, bool color);
 
-  // Cells of any bytes, one for each column; they are escaped here.
-  void add(std::vector<std::string> cells);
+  // Cells of any bytes, one for each column; they are escaped here. `before`: another row of cells;
+  // those that differ from it stand out.
+  void add(std::vector<std::string> cells, const std::vector<std::string>& before = {});
   // The same, above the others and emphasized.
   void add_header(std::vector<std::string> cells);
   // Writes what is kept; the widths stay.
@@ -28,6 +29,7 @@ class AlignedRows {
   struct Row {
     std::vector<std::string> cells;
     bool header = false;
+    std::vector<bool> marked = {};  // empty: none
   };
   void keep(Row row);
   void write(const Row& row);

@@ -33,6 +33,7 @@ struct RenderJob {
   std::string truth;   // for reports: how far the values can be trusted
   std::string time;    // for reports: UTC, ISO 8601
   bool color = false;
+  bool screen = false;  // on a terminal of its own: a round replaces the one before it
 };
 
 // How a stream of events ended. Its keys are not those of the records before it.
@@ -62,6 +63,12 @@ class Renderer {
   virtual void flush() { out_.flush(); }
   // jsonl has a line of its own for it: {"end": true, …}.
   virtual void end(const Ending& ending) { note(ending.text); }
+  // The records up to the next flush() are a result of their own, under this title.
+  virtual void start_round(const std::string&) {}
+  // A record that was `before` in the round before.
+  virtual void changed_record(Record record, const Record&) {
+    this->record(std::move(record), std::nullopt);
+  }
   // The error that ends this stream; it is reported elsewhere, too.
   virtual void failure(const std::string&) {}
   // Closes the stream so that it is well-formed, however early it ends. Call it once.

@@ -39,13 +39,30 @@ void RowSink::set_status(int status) {
   status_ = worse_status(status_, status);
 }
 
-void RowSink::add(Record record, std::optional<bool> last_sibling) {
+void RowSink::check(const Record& record) {
   if (!ignores_interrupts_) check_interrupt();
   if (record.values.size() != renderer_.job().columns.size())
     throw_error(ErrorKind::internal, "a record has {} values for {} columns", record.values.size(),
                 renderer_.job().columns.size());
   set_status(damage(record));
+}
+
+void RowSink::add(Record record, std::optional<bool> last_sibling) {
+  check(record);
   renderer_.record(std::move(record), last_sibling);
+}
+
+void RowSink::add_changed(Record record, const Record& before) {
+  check(record);
+  renderer_.changed_record(std::move(record), before);
+}
+
+bool RowSink::on_screen() const {
+  return renderer_.job().screen;
+}
+
+void RowSink::start_round(const std::string& title) {
+  renderer_.start_round(title);
 }
 
 void RowSink::enter() {

@@ -35,6 +35,13 @@ class RowSink {
   void flush();
   // The last thing that such a command says.
   void end(const Ending& ending);
+  // Around the records of a command that says the same thing again and again: the title stands on
+  // a screen above them. flush() ends the round.
+  void start_round(const std::string& title);
+  // Whether a round replaces the one before it.
+  bool on_screen() const;
+  // As add(): a record that was `before` in the round before.
+  void add_changed(Record record, const Record& before);
   // Runs `body`. A fault or corrupt data becomes a note with `what` before it and sets the status
   // (4 or 5), and the caller goes on, at the depth it was; other errors pass. Returns whether it
   // went well.
@@ -44,6 +51,8 @@ class RowSink {
   int status() const { return status_; }
 
  private:
+  void check(const Record& record);
+
   Renderer& renderer_;
   int status_ = 0;
   unsigned depth_ = 0;

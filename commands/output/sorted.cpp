@@ -14,27 +14,59 @@ class Sorted : public Renderer {
       : Renderer(job, out, messages), key_(find_sort_key(job)), renderer_(std::move(renderer)) {}
 
   void record(Record record, std::optional<bool>) override {
-    records_.push_back(std::move(record));
+    records_.push_back({std::move(record), std::nullopt});
+  }
+  void changed_record(Record record, const Record& before) override {
+    records_.push_back({std::move(record), before});
   }
   void note(const std::string& text) override { renderer_->note(text); }
   void failure(const std::string& text) override { renderer_->failure(text); }
   void footer(const std::string& text) override { footers_.push_back(text); }
-  void flush() override {}
   void end(const Ending& ending) override { ending_ = ending; }
 
+  // Rounds are sorted one by one; events that flush() sends while they happen are not, so there it
+  // does nothing.
+  void start_round(const std::string& title) override {
+    has_rounds_ = true;
+    renderer_->start_round(title);
+  }
+  void flush() override {
+    if (!has_rounds_) return;
+    send();
+    renderer_->flush();
+  }
+
   void finish() override {
-    std::stable_sort(records_.begin(), records_.end(), key_.less);
-    for (Record& record : records_) renderer_->record(std::move(record), std::nullopt);
-    for (const std::string& footer : footers_) renderer_->footer(footer);
+    send();
     if (ending_) renderer_->end(*ending_);
     renderer_->finish();
   }
 
  private:
+  struct Kept {
+    Record record;
+    std::optional<Record> before;
+  };
+
+  void send() {
+    std::stable_sort(records_.begin(), records_.end(), [this](const Kept& a, const Kept& b) {
+      return key_.less(a.record, b.record);
+    });
+    for (Kept& kept : records_)
+      if (kept.before)
+        renderer_->changed_record(std::move(kept.record), *kept.before);
+      else
+        renderer_->record(std::move(kept.record), std::nullopt);
+    for (const std::string& footer : footers_) renderer_->footer(footer);
+    records_.clear();
+    footers_.clear();
+  }
+
   SortKey key_;
   RendererPtr renderer_;
-  Records records_;
+  std::vector<Kept> records_;
   std::vector<std::string> footers_;
+  bool has_rounds_ = false;
   std::optional<Ending> ending_;
 };
 

@@ -35,6 +35,20 @@ std::uint64_t parse_number(std::string_view text) {
   return value;
 }
 
+std::chrono::nanoseconds parse_seconds(std::string_view text) {
+  constexpr double shortest = 0.001;
+  constexpr double longest = 100.0 * 365 * 24 * 3600;
+  double seconds = 0;
+  const auto result =
+      std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+  const bool is_number = result.ec == std::errc() && result.ptr == text.data() + text.size();
+  // A comparison with "not a number" is false.
+  if (!is_number || !(seconds >= shortest && seconds <= longest))
+    throw_error(ErrorKind::usage, "'{}' is not a number of seconds: write 2 or 0.5", text);
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::duration<double>(seconds));
+}
+
 std::optional<std::string> Arguments::text(std::string_view name) const {
   const auto found = values.find(name);
   if (found == values.end() || found->second.empty()) return std::nullopt;
@@ -58,6 +72,11 @@ std::optional<std::string> Arguments::option(std::string_view name) const {
 std::size_t Arguments::start(std::string_view name, std::size_t index) const {
   const auto found = starts.find(name);
   return found != starts.end() && index < found->second.size() ? found->second[index] : 0;
+}
+
+std::optional<std::chrono::nanoseconds> Arguments::seconds(std::string_view name) const {
+  const std::optional<std::string> found = text(name);
+  return found ? std::optional(parse_seconds(*found)) : std::nullopt;
 }
 
 std::optional<std::uint64_t> Arguments::number(std::string_view name) const {

@@ -13,8 +13,13 @@ namespace {
 
 // Checks a value as far as its kind alone allows.
 void check_value(ArgumentKind kind, std::string_view text, std::size_t column) {
-  if (kind != ArgumentKind::number) return;
-  point_at(column, [&] { parse_number(text); });
+  if (kind == ArgumentKind::number) point_at(column, [&] { parse_number(text); });
+  if (kind == ArgumentKind::seconds) point_at(column, [&] { parse_seconds(text); });
+}
+
+bool is_raw(ArgumentKind kind) {
+  return kind == ArgumentKind::expression || kind == ArgumentKind::type ||
+         kind == ArgumentKind::command_line;
 }
 
 // Goes through the words of a line from left to right.
@@ -105,10 +110,8 @@ class Parser {
     std::string text = word.text;
     std::size_t past = next_ + 1;
     if (takes_rest(command_, argument_)) past = options_at_end();
-    const bool is_expression =
-        argument.kind == ArgumentKind::expression || argument.kind == ArgumentKind::type;
-    if (is_expression && !argument.repeated) {
-      // As it was typed: quotes are C's here.
+    if (is_raw(argument.kind) && !argument.repeated) {
+      // As it was typed: quotes are C's here, or another command's.
       text = line_.substr(word.start, words_[past - 1].end - word.start);
       parsed_.text_start = word.start;
     }
@@ -181,8 +184,7 @@ NamedCommand named_command(const std::vector<Command>& catalogue, std::string_vi
 bool takes_rest(const Command& command, std::size_t argument) {
   if (argument + 1 != command.arguments.size()) return false;
   const Argument& last = command.arguments[argument];
-  return !last.repeated &&
-         (last.kind == ArgumentKind::expression || last.kind == ArgumentKind::type);
+  return !last.repeated && is_raw(last.kind);
 }
 
 KnownOption find_option(const Command& command, std::string_view name) {

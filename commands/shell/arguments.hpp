@@ -43,7 +43,8 @@ const Command& find_command(const std::vector<Command>& catalogue, std::string_v
 // "load, unsync, events or at"
 std::string subcommand_names(const Command& command);
 
-// Whether this argument takes all that is left of the line: an expression or type that comes last.
+// Whether this argument takes all that is left of the line: an expression, a type or a
+// command line that comes last.
 bool takes_rest(const Command& command, std::size_t argument);
 
 // An option of the command or one that shapes output; both nullptr when it is neither.

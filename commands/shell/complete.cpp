@@ -126,6 +126,27 @@ std::optional<std::string_view> redirection_before(const std::vector<Word>& word
   return std::nullopt;
 }
 
+Completion all_candidates(Session& session, std::string_view text);
+
+// A command line inside this one, behind options of ours.
+std::optional<Completion> complete_inner_line(Session& session, const Place& place,
+                                              std::string_view text) {
+  const std::vector<Argument>& arguments = place.command->arguments;
+  const bool has_line = !arguments.empty() && takes_rest(*place.command, arguments.size() - 1) &&
+                        arguments.back().kind == ArgumentKind::command_line;
+  const std::size_t at = std::min(place.argument, arguments.size());
+  if (!has_line || (!place.rest && at + 1 != arguments.size())) return std::nullopt;
+  if (!place.rest && place.current.text.starts_with('-')) return std::nullopt;
+  const std::size_t start = place.rest.value_or(place.current.start);
+  Completion completion = all_candidates(session, text.substr(start));
+  completion.start += start;
+  // Our options may stand behind the line, too.
+  if (place.current.text.starts_with("--") && completion.start == place.current.start)
+    for (const Option& option : place.command->options)
+      completion.candidates.emplace_back(option.name);
+  return completion;
+}
+
 Completion all_candidates(Session& session, std::string_view text) {
   std::vector<Word> words = split_unfinished(text);
   if (words.empty() || words.back().end != text.size())
@@ -146,6 +167,7 @@ Completion all_candidates(Session& session, std::string_view text) {
   } while (!known->empty());
   const Place place = find_place(*command, words, name_words);
   if (place.option) return complete_value(session, place);
+  if (std::optional<Completion> inner = complete_inner_line(session, place, text)) return *inner;
   const std::string_view sign = place.rest ? "--" : "-";
   if (!current.quoted && current.text.starts_with(sign)) return complete_option(place);
   return complete_argument(session, place, text);

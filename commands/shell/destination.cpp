@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,12 +10,11 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "commands/output/terminal.hpp"
 #include "core/base/error.hpp"
 
 namespace kvmscope {
 namespace {
-
-constexpr std::size_t usual_lines = 24;
 
 // Starts /bin/sh with its input from `input` and the signals that we ignore set back.
 int spawn_shell(const std::string& command, int input, pid_t& child) {
@@ -39,12 +37,6 @@ int spawn_shell(const std::string& command, int input, pid_t& child) {
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&files);
   return failed;
-}
-
-std::size_t terminal_lines() {
-  struct winsize size {};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) return usual_lines;
-  return size.ws_row;
 }
 
 std::string pager() {
@@ -109,7 +101,7 @@ void Destination::page() {
   console_.terminal = true;
   console_.color = outer_.color;
   own_->before_write([this] { console_.messages.clear_progress(); });
-  own_->hold(terminal_lines() - 2, [this] {
+  own_->hold(terminal_size().lines - 2, [this] {
     console_.messages.hold();
     program_ = std::make_unique<ReadingProgram>(pager());
     return program_->input();

@@ -7,6 +7,7 @@
 
 #include "commands/output/escape.hpp"
 #include "commands/shell/arguments.hpp"
+#include "commands/shell/caught.hpp"
 #include "commands/shell/destination.hpp"
 #include "commands/shell/line_error.hpp"
 #include "commands/shell/timed_renderer.hpp"
@@ -26,8 +27,8 @@ std::string truth_of(Session& session) {
   return session.is_open() && session.kernel().live() != nullptr ? "live" : "dump";
 }
 
-// The records and the form that a line asked for: the command's own, or those of a mode.
-RenderJob job_of(Session& session, const ParsedLine& parsed) {
+// The records and the form that a line asked for: the command's own, those of a mode, or `shape`.
+RenderJob job_of(Session& session, const ParsedLine& parsed, const std::optional<Mode>& shape) {
   RenderJob job{.columns = parsed.command->columns,
                 .view = &parsed.command->view,
                 .options = parsed.output,
@@ -40,27 +41,18 @@ RenderJob job_of(Session& session, const ParsedLine& parsed) {
     job.columns = mode.columns;
     job.view = &mode.view;
   }
+  if (shape) {
+    job.columns = shape->columns;
+    job.view = &shape->view;
+  }
+  job.screen =
+      parsed.command->streams && session.console().terminal && job.options.format == "table";
   return job;
 }
 
 // An error in a command's text points into the line, not into the text.
 void move_column(Error& error, const ParsedLine& parsed) {
   if (error.column()) error.set_column(*error.column() + parsed.text_start);
-}
-
-// Runs `body`; what it throws comes back, whatever it is.
-template <typename Body>
-std::optional<Error> caught(Body&& body) {
-  try {
-    body();
-    return std::nullopt;
-  } catch (const Error& error) {
-    return error;
-  } catch (const std::bad_alloc&) {
-    return Error(ErrorKind::internal, "out of memory");
-  } catch (const std::exception& error) {
-    return Error(ErrorKind::internal, fmt::format("internal error: {}", error.what()));
-  }
 }
 
 // A line, from its text to its status.
@@ -94,15 +86,15 @@ class Line {
   }
 
   void run(std::string_view text, const std::vector<Word>& words, const Redirection& redirection) {
-    const ParsedLine parsed =
-        parse_line(session_.catalogue(), text, words, session_.settings().output);
+    ParsedLine parsed = parse_line(session_.catalogue(), text, words, session_.settings().output);
     timing_ = session_.settings().timing;
     session_.clock().start(timing_);
     session_.console().messages.start_progress();
     check_rights(*parsed.command);
     open_target(*parsed.command);
     Console& console = session_.console();
-    const bool paged = console.interactive && console.terminal && session_.settings().pager;
+    const bool paged = console.interactive && console.terminal && session_.settings().pager &&
+                       !parsed.command->streams;
     std::optional<Error> failure;
     {
       Destination destination(console, session_.output_files(), redirection, paged);
@@ -131,8 +123,17 @@ class Line {
   }
 
   // Renders one command. The stream is closed however the command ends.
-  std::optional<Error> run_command(const ParsedLine& parsed) {
-    const RenderJob job = job_of(session_, parsed);
+  std::optional<Error> run_command(ParsedLine& parsed) {
+    std::optional<Mode> shape;
+    if (parsed.command->shape) {
+      std::optional<Error> failure =
+          caught([&] { shape = parsed.command->shape(session_, parsed.args, parsed.output); });
+      if (failure) {
+        move_column(*failure, parsed);
+        return failure;
+      }
+    }
+    const RenderJob job = job_of(session_, parsed, shape);
     std::unique_ptr<Renderer> renderer =
         make_renderer(job, *session_.console().out, session_.console().messages);
     if (timing_) renderer = make_timed_renderer(job, std::move(renderer), session_);

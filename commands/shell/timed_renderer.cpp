@@ -16,6 +16,11 @@ class TimedRenderer : public Renderer {
     const PhaseClock::Scope scope(clock_, Phase::print);
     renderer_->record(std::move(record), last_sibling);
   }
+  void changed_record(Record record, const Record& before) override {
+    const PhaseClock::Scope scope(clock_, Phase::print);
+    renderer_->changed_record(std::move(record), before);
+  }
+  void start_round(const std::string& title) override { renderer_->start_round(title); }
   void enter() override { renderer_->enter(); }
   void leave() override { renderer_->leave(); }
   void note(const std::string& text) override { renderer_->note(text); }

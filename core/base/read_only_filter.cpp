@@ -7,8 +7,8 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <bit>
@@ -219,9 +219,12 @@ std::span<const RefusedCall> refused_calls() {
 void install_read_only_filter() {
   Program program = make_program();
   sock_fprog filter = {static_cast<unsigned short>(program.size()), program.data()};
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+  // A library may have left a thread behind: it gets the filter, too, or none does.
+  const long failed =
+      syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter);
+  if (failed != 0)
     throw_error(ErrorKind::unavailable, "the kernel takes no seccomp filter: {}",
-                std::strerror(errno));
+                failed < 0 ? std::strerror(errno) : "a thread has another one");
 }
 
 }  // namespace kvmscope

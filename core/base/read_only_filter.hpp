@@ -28,9 +28,9 @@ struct RefusedCall {
 // around this list.
 std::span<const RefusedCall> refused_calls();
 
-// From now on the calls above fail, in this process and in all that it starts, and cannot be
-// allowed again. Calls of other architectures (i386, x32) fail, too. Needs no_new_privs or
-// CAP_SYS_ADMIN. Throws Error{unavailable}.
+// From now on the calls above fail, in all threads of this process and in all that it starts, and
+// cannot be allowed again. Calls of other architectures (i386, x32) fail, too. Needs no_new_privs
+// or CAP_SYS_ADMIN. Throws Error{unavailable}.
 void install_read_only_filter();
 
 }  // namespace kvmscope

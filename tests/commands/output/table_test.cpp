@@ -94,6 +94,15 @@ TEST(Table, ShowsFreeTextOfACommandThatHasSome) {
   EXPECT_EQ(render({.options = {.columns = "level"}, .view = view}, body).out, "LEVEL\n    4\n");
 }
 
+TEST(Table, MarksTheCellsThatAreNotAsBefore) {
+  const auto body = [](RowSink& rows) { rows.add_changed(page(2, 4, "a"), page(1, 4, "b")); };
+  EXPECT_EQ(
+      render({.options = {.columns = "sp,level,comm", .header = false}, .color = true}, body).out,
+      "\x1b[7m0x2\x1b[0m  4  \x1b[7ma\x1b[0m\n");
+  EXPECT_EQ(render({.options = {.columns = "sp,level,comm", .header = false}}, body).out,
+            "0x2  4  a\n");
+}
+
 TEST(Table, ColoursHeadersAndLostValuesOnlyWhenAsked) {
   const auto body = [](RowSink& rows) {
     rows.add({{Lost{"x"}, std::uint64_t{4}, "q", false, Words{}, Records{}}});

@@ -120,6 +120,16 @@ TEST(Commands, AreFoundByNameAliasAndUniqueBeginning) {
   EXPECT_EQ(error_of("pa"), "'pa' is short for several commands: pages, path @0");
 }
 
+TEST(Seconds, AreDecimalNumbersFromAMillisecondOn) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(parse_seconds("2"), 2s);
+  EXPECT_EQ(parse_seconds("0.25"), 250ms);
+  EXPECT_EQ(parse_seconds("0.001"), 1ms);
+  for (const char* text :
+       {"", "0", "0.0001", "-1", "1e3", "nan", "inf", "2s", "1e999", "99999999999"})
+    EXPECT_THROW(parse_seconds(text), Error) << text;
+}
+
 TEST(Numbers, AreWrittenInThreeWays) {
   EXPECT_EQ(parse_number("10"), 10U);
   EXPECT_EQ(parse_number("0x1F"), 0x1fU);

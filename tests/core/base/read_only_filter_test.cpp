@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <functional>
+#include <future>
 
 #include "tests/support/child.hpp"
 
@@ -124,6 +125,21 @@ TEST(ReadOnlyFilter, LeavesDescriptorsThatAreOpenAsTheyAre) {
   EXPECT_EQ(lseek(fd, 0, SEEK_END), 2);
   close(fd);
   unlink(path.c_str());
+}
+
+TEST(ReadOnlyFilter, HoldsForThreadsThatRunAlready) {
+  const std::string said = in_child([] {
+    std::promise<void> installed;
+    std::future<int> error = std::async(std::launch::async, [&installed] {
+      installed.get_future().wait();
+      errno = 0;
+      return open("/dev/null", O_WRONLY) < 0 ? errno : 0;
+    });
+    install();
+    installed.set_value();
+    return fmt::format("{}", error.get());
+  });
+  EXPECT_EQ(said, fmt::format("{}", EPERM));
 }
 
 TEST(ReadOnlyFilter, SaysWhenTheKernelTakesNone) {

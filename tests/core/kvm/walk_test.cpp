@@ -241,8 +241,10 @@ TEST_F(Walk, KnowsWhatTheAddressesAre) {
 TEST_F(Walk, KnowsThatAPaeTableOfAGuestWithoutPagingMapsGuestPhysicalAddresses) {
   FakeVcpu& vcpu = vm_.add_vcpu(1);
   vcpu.run_on_pae({vm_.add_page({.level = 2, .direct = true}), {}, {}, {}}, 0);
-  for (const Root& root : kernel_.kvm().roots(kernel_.vcpu(0, 1)))
-    if (root.valid) EXPECT_EQ(start_of(root).domain, Domain::gpa) << root.name();
+  for (const Root& root : kernel_.kvm().roots(kernel_.vcpu(0, 1))) {
+    if (!root.valid) continue;
+    EXPECT_EQ(start_of(root).domain, Domain::gpa) << root.name();
+  }
   vcpu.run_on_pae({two_, {}, {}, {}}, 0x5000);
   EXPECT_EQ(start_of(kernel_.kvm().roots(kernel_.vcpu(0, 1))[0]).domain, Domain::gva);
 }
