@@ -103,8 +103,8 @@ class traced:  # pylint: disable=invalid-name  # used like a function
         self._answer = self._process.wait()
         self.records = [json.loads(line) for line in self._answer.output.splitlines()]
 
-    def problems(self):
+    def problems(self, statuses=(0,)):
         end = self.records[-1] if self.records else {}
-        if self._answer.status != 0 or not end.get("end") or end.get("lost") != 0:
+        if self._answer.status not in statuses or not end.get("end") or end.get("lost") != 0:
             return [f"{self._answer.how_it_ended()}, last line {end}: {self._answer.errors[-1000:]}"]
         return []

@@ -1,10 +1,9 @@
-"""`trace unsync` against a guest that makes KVM zap roots above the unsync pages 4 3 2 1 1 1 3 2 1, a known number of times."""
+"""`trace unsync` against a guest that makes KVM zap roots above unsync pages, a known number of times."""
 
+import time
 from collections import Counter
 
 from trace_load_test import SETTLE_SECONDS, traced
-
-import time
 
 TASKS, ROUNDS = 5, 40
 LEVELS = [4, 3, 2, 1, 1, 1, 3, 2, 1]
@@ -78,4 +77,5 @@ def sync_problems(bench):
         time.sleep(3)
         trace.end()
     functions = Counter(record["function"] for record in trace.records if "function" in record)
-    return trace.problems() + [f"no batch of {name}" for name in (ZAP, SYNC) if not functions[name]]
+    # KVM may stop in the middle of a batch to let others run, and so did we: such a batch has a note.
+    return trace.problems((0, 4)) + [f"no batch of {name}" for name in (ZAP, SYNC) if not functions[name]]
