@@ -23,9 +23,9 @@ constexpr std::uint64_t second = 1'000'000'000;  // nanoseconds, as all times he
 constexpr std::uint64_t quiet_pause = second / 20;
 // A default buffer holds some 350 pages a CPU.
 constexpr std::uint64_t busy_pause = second / 200;
-constexpr std::size_t busy_pages = 40;
+constexpr std::size_t busy_pages = 16;
 // Of each CPU, before what was read is given on.
-constexpr std::size_t pages_per_read = 200;
+constexpr std::size_t pages_per_read = 32;
 
 // Asks on a terminal, and wants --yes elsewhere.
 void ask(Session& session, const RunOptions& options, const std::string& root,
@@ -72,6 +72,7 @@ class Loop {
       const std::uint64_t round_start = Clock::now_ns();
       const probe::EventStream::Round round = stream_.read(pages_per_read);
       pages_ = round.pages;
+      is_behind_ = round.complete_until_ns != UINT64_MAX;
       // An event is there a moment after its time: what is older than the round before this one
       // has been read on every CPU.
       deliver(std::min(last_round_, round.complete_until_ns));
@@ -84,7 +85,7 @@ class Loop {
 
   // Nothing is recorded any more since `end_ns`: all that is left.
   void drain(std::uint64_t end_ns) {
-    for (;;) {
+    while (!reached_count()) {
       const probe::EventStream::Round round = stream_.read(pages_per_read);
       if (round.pages == 0) break;
       deliver(std::min(end_ns, round.complete_until_ns));
@@ -102,6 +103,7 @@ class Loop {
   std::uint64_t end() const { return start_ + options_.duration->count() * second; }
 
   void pause() const {
+    if (is_behind_) return;
     std::uint64_t left = pages_ > busy_pages ? busy_pause : quiet_pause;
     const std::uint64_t now = Clock::now_ns();
     if (options_.duration) left = std::min(left, now < end() ? end() - now : 0);
@@ -154,6 +156,7 @@ class Loop {
   std::uint64_t window_events_ = 0;
   std::uint64_t counted_ = 0;
   std::size_t pages_ = 0;
+  bool is_behind_ = false;
   std::deque<probe::Hit> hits_;
   std::string_view reason_;
 };

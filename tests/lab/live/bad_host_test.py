@@ -49,6 +49,7 @@ def run_case(bench, case):
     """What is wrong with the answers, and with what they left behind."""
     channel = bench.machine.channel
     with bench.machine.guests(*([f"live_guest {case.guest}"] if case.guest else [])):
+        leftovers.settle(channel)
         if case.before:
             channel.must(case.before)
         before = leftovers.state(channel)

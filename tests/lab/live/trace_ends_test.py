@@ -27,6 +27,7 @@ END_SECONDS = 60
 
 def run(bench):
     bench.machine.load_kvm("npt=0")
+    leftovers.settle(bench.machine.channel)
     before = leftovers.state(bench.machine.channel)
     with bench.machine.guests("live_guest rewrite"):
         for number, command in enumerate(COMMANDS):
