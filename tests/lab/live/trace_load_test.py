@@ -54,7 +54,8 @@ def unlike(record, whose, wanted):
     # A vCPU's first load has no cause that could be seen: nothing was dropped before it.
     unknown = record["unknown"] - (record["loads"] - record["misses"])
     return [f"{name} of {whose}: {record.get(name)}, not {count}" for name, count in wanted.items()
-            if record.get(name) != count] + ([f"{unknown} loads of {whose} have an unknown cause"] if unknown > 0 else [])
+            if record.get(name) != count] + (
+                [f"{unknown} loads of {whose} have an unknown cause"] if unknown > 0 else [])
 
 
 def rate_problems(bench):
@@ -105,6 +106,6 @@ class traced:  # pylint: disable=invalid-name  # used like a function
 
     def problems(self, statuses=(0,)):
         end = self.records[-1] if self.records else {}
-        if self._answer.status not in statuses or not end.get("end") or end.get("lost") != 0:
+        if self._answer.status not in statuses or not end.get("end") or end.get("lost") or end.get("missed"):
             return [f"{self._answer.how_it_ended()}, last line {end}: {self._answer.errors[-1000:]}"]
         return []
