@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "commands/output/row_sink.hpp"
 #include "core/base/error.hpp"
 
 namespace kvmscope {
@@ -43,10 +44,13 @@ std::string ChangeFinder::key_of(const Record& record, std::size_t place, Places
 }
 
 void ChangeFinder::compare(ChangedRecord& record, const Record& before) const {
+  // How far a record can be trusted, which its notes explain, is no news of the kernel.
+  const auto is_truth = [](const Column& column) { return column.name == truth_field; };
   for (std::size_t i = 0; i < columns_.size(); ++i)
-    if (record.record.values.at(i) != before.values.at(i))
+    if (!is_truth(columns_[i]) && record.record.values.at(i) != before.values.at(i))
       record.fields.push_back(columns_[i].name);
-  const bool same = record.fields.empty() && record.record.notes == before.notes;
+  const bool has_truth = std::any_of(columns_.begin(), columns_.end(), is_truth);
+  const bool same = record.fields.empty() && (has_truth || record.record.notes == before.notes);
   record.change = same ? Change::same : Change::changed;
   if (!same) record.before = before;
 }

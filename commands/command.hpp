@@ -93,6 +93,7 @@ struct Command {
   // It changes the kernel: root is kept for it where kvmscope's own command line names it, and it
   // is refused where root was given up.
   bool needs_root = false;
+  bool reads_target = false;  // needs none, but reads from the target where there is one
   std::vector<Argument> arguments = {};
   std::vector<Option> options = {};
   std::vector<Column> columns = {};  // the keys of its records

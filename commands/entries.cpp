@@ -24,7 +24,9 @@ std::string marks(const RecordView& record,
 Value gfn_of(const Item& item) {
   if (const kvm::ShadowPage* child = item.child()) return Hex(child->gfn);
   if (item.entry.lost != nullptr) throw Error(*item.entry.lost);
-  const kvm::ShadowPage* parent = item.entry.kind == kvm::SpteKind::leaf ? item.parent() : nullptr;
+  if (item.entry.kind != kvm::SpteKind::leaf) return {};
+  if (item.entry.gfn) return Hex(*item.entry.gfn);
+  const kvm::ShadowPage* parent = item.parent();
   return parent != nullptr ? Value{Hex(item.kvm.entry_gfn(*parent, item.entry.index))} : Value{};
 }
 

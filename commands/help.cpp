@@ -54,9 +54,10 @@ std::string_view word(Needs needs) {
 
 std::string_view needs_text(Needs needs) {
   switch (needs) {
-    case Needs::nothing: return "Needs neither a dump nor debug info.";
-    case Needs::debug_info: return "Needs debug info, from -s or of the kernel in the dump.";
-    case Needs::target: return "Needs a dump (-c FILE).";
+    case Needs::nothing: return "Needs neither a target nor debug info.";
+    case Needs::debug_info: return "Needs debug info, from -s or of the target's kernel.";
+    case Needs::target:
+      return "Needs a target: a dump (-c FILE) or, as root, the kernel that runs.";
   }
   return "";
 }

@@ -2,6 +2,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/steady.hpp"
 #include "core/kvm/kvm.hpp"
 
 namespace kvmscope {
@@ -84,8 +85,10 @@ void report_debug_info(const DebugInfo& debug, Report& report) {
 void report_kvm(Session& session, Report& report, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   std::uint64_t count = 0;
-  rows.attempt([] { return std::string("VMs may be missing"); },
-               [&] { kvm.each_vm_address([&](VirtAddr) { ++count; }); });
+  settle_or_note(kvm.kernel(), rows, "VMs may be missing", [&] {
+    count = 0;
+    kvm.each_vm_address([&](VirtAddr) { ++count; });
+  });
   report.add("VMs", fmt::format("{}", count));
   report.add("tdp_enabled", kvm.flag("tdp_enabled") ? "yes" : "no");
   report.add("SPTE format", kvm.spte_format().ept() ? "EPT" : "NPT / legacy");

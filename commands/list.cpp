@@ -4,6 +4,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/expressions.hpp"
+#include "commands/steady.hpp"
 #include "core/expression/lexer.hpp"
 #include "core/kernel/kernel.hpp"
 #include "core/object/containers.hpp"
@@ -52,7 +53,33 @@ Record member_record(const Object& element, const std::string& name, const Forma
   return {{name, type_name(member.type()), formatted_value(format(member, options), notes)}};
 }
 
-void walk(Session& session, const Arguments& args, RowSink& rows) {
+using Walk = std::function<void(const NodeVisitor& visit)>;
+
+// In a dump each element is shown when the walk has come to it. A list that may change meanwhile is
+// walked first.
+void show_nodes(const Kernel& kernel, const Walk& walk,
+                const std::function<void(std::uint64_t index, VirtAddr node)>& show,
+                RowSink& rows) {
+  std::uint64_t index = 0;
+  if (kernel.steady() == nullptr) {
+    rows.attempt([&] { return fmt::format("after {} elements", index); },
+                 [&] { walk([&](VirtAddr node) { show(index++, node); }); });
+    return;
+  }
+  std::vector<VirtAddr> nodes;
+  settle_or_note(kernel, rows, "elements may be missing", [&] {
+    nodes.clear();
+    walk([&](VirtAddr node) { nodes.push_back(node); });
+  });
+  for (const VirtAddr node : nodes) {
+    steadily(kernel, rows,
+             {.make = [&](std::size_t) { show(index, node); },
+              .what = [&](std::size_t) { return fmt::format("element {}", index); }});
+    ++index;
+  }
+}
+
+void list_elements(Session& session, const Arguments& args, RowSink& rows) {
   const Request request = request_of(args);
   const Types& types = session.types();
   // Its columns would point into HEAD.
@@ -67,26 +94,22 @@ void walk(Session& session, const Arguments& args, RowSink& rows) {
   const VirtReader& memory = session.kernel().memory();
   FormatOptions options = format_options(session, args);
   options.one_line = true;
-  std::uint64_t index = 0;
-  const auto visit = [&](VirtAddr node) {
+  const auto show = [&](std::uint64_t index, VirtAddr node) {
     const VirtAddr at = node - link.bit_offset / 8;
     const Object element = Object::reference(types, memory, type, at);
     Record record;
     Records values;
     for (const std::string& name : members)
       values.push_back(member_record(element, name, options, record.notes));
-    record.values = {index++, Hex(at), std::move(values)};
+    record.values = {index, Hex(at), std::move(values)};
     rows.add(std::move(record));
   };
   const VirtAddr head{
       columns_from(request.head_start, [&] { return evaluate_address(session, request.head); })};
-  rows.attempt([&] { return fmt::format("after {} elements", index); },
-               [&] {
-                 if (args.has("--hlist"))
-                   walk_hlist(memory, head, visit);
-                 else
-                   walk_list(memory, head, visit);
-               });
+  const auto walk = [&](const NodeVisitor& visit) {
+    args.has("--hlist") ? walk_hlist(memory, head, visit) : walk_list(memory, head, visit);
+  };
+  show_nodes(session.kernel(), walk, show, rows);
 }
 
 // "mm = 0xffff…, users_count = 1"
@@ -130,7 +153,7 @@ Command list() {
       .examples = {"list kvm vm_list vm_list --members users_count,arch.n_used_mmu_pages",
                    "list struct kvm_mmu_page link &((struct kvm *)ffff8b1e04a10000)->"
                    "arch.active_mmu_pages"},
-      .run = walk,
+      .run = list_elements,
   };
 }
 

@@ -1,6 +1,7 @@
 // kvmscope: builds the parts, hands them to a session, and runs what the user asked for.
 
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -37,10 +38,22 @@ bool wants_color() {
          (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
+// A host that runs is busy with its guests, and they come first. What we start (a pager) is not
+// idle.
+void be_idle() {
+  const sched_param none{};
+  sched_setscheduler(0, SCHED_IDLE | SCHED_RESET_ON_FORK, &none);
+}
+
 Target target_of(const ProgramOptions& options, OpenLog& log) {
   if (options.core.empty())
-    return {
-        .path = "/proc/kcore", .open = [&log] { return open_live("/", &log); }, .implied = true};
+    return {.path = "/proc/kcore",
+            .open =
+                [&log] {
+                  be_idle();
+                  return open_live("/", &log);
+                },
+            .implied = true};
   return {options.core, [core = options.core, overlay = options.overlay, &log] {
             std::unique_ptr<Dump> dump = open_dump(core, &log);
             return overlay.empty() ? std::move(dump) : overlay_dump(std::move(dump), overlay, &log);

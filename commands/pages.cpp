@@ -1,10 +1,11 @@
 // pages: the shadow pages of each VM, and with --tdp those of the TDP MMU.
 
-#include <array>
-
 #include "commands/catalogue.hpp"
+#include "commands/page_totals.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/steady.hpp"
 #include "commands/targets.hpp"
+#include "core/memory/settle.hpp"
 
 namespace kvmscope {
 namespace {
@@ -80,69 +81,6 @@ const std::vector<FieldOf<Item>>& fields() {
   return all;
 }
 
-// What the last line of a table says.
-struct Totals {
-  std::uint64_t pages = 0, unreadable = 0, unsync = 0, invalid = 0, obsolete = 0;
-  std::array<std::uint64_t, 6> by_level{};
-
-  void add(const Item& item) {
-    ++pages;
-    const std::optional<bool> read = if_readable([&] {
-      ++by_level[item.page().level()];
-      unsync += item.page().unsync;
-      invalid += item.page().role.invalid;
-      obsolete += item.obsolete();
-      return true;
-    });
-    if (!read) ++unreadable;
-  }
-};
-
-const std::vector<Column>& summary_columns() {
-  using K = ColumnKind;
-  static const std::vector<Column> columns = {
-      {"vm", K::count, "number of the VM"},
-      {"pages", K::count, "pages that were counted (and fit the filters)"},
-      {"used", K::count, "shadow pages, as KVM counts them"},
-      {"max", K::count, "limit of shadow pages"},
-      {"levels", K::records, "pages by level", {{"level", K::count, ""}, {"pages", K::count, ""}}},
-      {"unsync", K::count, "unsync pages"},
-      {"invalid", K::count, "invalid pages"},
-      {"obsolete", K::count, "obsolete pages"},
-      {"unreadable", K::count, "pages that could not be read"}};
-  return columns;
-}
-
-Record summary_record(const kvm::Kvm& kvm, const kvm::Vm& vm, const Totals& totals) {
-  Records levels;
-  for (unsigned level = 5; level >= 1; --level)
-    if (totals.by_level[level] != 0)
-      levels.push_back({{std::uint64_t{level}, totals.by_level[level]}});
-  const auto field = [&](const Field& wanted) {
-    return value_or_lost([&]() -> Value { return vm.fields.get(wanted); });
-  };
-  return {{std::uint64_t{vm.index}, totals.pages, field(kvm.layout().vm().used_pages),
-           field(kvm.layout().vm().max_pages), std::move(levels), totals.unsync, totals.invalid,
-           totals.obsolete, totals.unreadable}};
-}
-
-std::string summary_line(const RecordView& record) {
-  const std::vector<Column>& level_columns = summary_columns()[4].nested;
-  std::string levels;
-  for (const Record& entry : record.records("levels")) {
-    const RecordView level(level_columns, entry);
-    levels += fmt::format("{} L{} {}", levels.empty() ? ":" : ",", level.text("level"),
-                          level.text("pages"));
-  }
-  std::string line =
-      fmt::format("{} pages (used {}, max {}){}; unsync {}, invalid {}, obsolete {}",
-                  record.text("pages"), record.text("used"), record.text("max"), levels,
-                  record.text("unsync"), record.text("invalid"), record.text("obsolete"));
-  if (record.number("unreadable") != 0)
-    line += fmt::format(", unreadable {}", record.text("unreadable"));
-  return line;
-}
-
 std::string flag_words(const RecordView& record) {
   Words words;
   for (const std::string_view flag :
@@ -196,19 +134,114 @@ class Filter {
 void each_tdp_page(const kvm::Kvm& kvm, const kvm::Vm& vm,
                    const std::function<void(VirtAddr)>& visit,
                    const std::function<void(const Error&)>& lost) {
-  for (const VirtAddr address : kvm.tdp_roots(vm)) {
+  const auto entry = [&](const kvm::Entry& entry, bool) {
+    if (entry.child != nullptr && *entry.child) visit((*entry.child)->address);
+    if (entry.lost != nullptr) lost(*entry.lost);
+    if (!entry.torn.empty()) lost(Error(ErrorKind::torn, entry.torn));
+  };
+  std::vector<VirtAddr> roots;
+  const std::string change = settle(kvm.kernel().steady(), [&] { roots = kvm.tdp_roots(vm); });
+  if (!change.empty()) lost(Error(ErrorKind::torn, change));
+  for (const VirtAddr address : roots) {
     visit(address);
-    const kvm::TreeStart start = kvm::start_of(kvm, kvm.shadow_page(address));
-    kvm::walk_tree(kvm, start, {},
-                   {.visit =
-                        [&](const kvm::Entry& entry, bool) {
-                          if (entry.child != nullptr && *entry.child)
-                            visit((*entry.child)->address);
-                          if (entry.lost != nullptr) lost(*entry.lost);
-                        },
-                    .enter = [] {},
-                    .leave = [] {}});
+    kvm::walk_tree(kvm, kvm::start_of(kvm, kvm.shadow_page(address)), {},
+                   {.visit = entry, .enter = [] {}, .leave = [] {}});
   }
+}
+
+// The pages of one VM, in the order in which they are found. On a kernel that runs some are read
+// together, so that one look at the VM serves for all.
+class PageRows {
+ public:
+  PageRows(Session& session, const kvm::Vm& vm, const Filter& filter, bool summary, RowSink& rows)
+      : session_(session), vm_(vm), filter_(filter), summary_(summary), rows_(rows) {}
+
+  void add(VirtAddr address) {
+    pages_.push_back({address, std::nullopt});
+    if (pages_.size() == read_together) flush();
+  }
+
+  void flush() {
+    std::vector<PageTotals> totals(pages_.size());
+    SteadyWork work{.count = pages_.size(),
+                    .make =
+                        [&](std::size_t i) {
+                          totals[i] = {};
+                          make(pages_[i], totals[i]);
+                        },
+                    .what = {}};
+    if (!summary_)
+      work.what = [&](std::size_t i) {
+        return fmt::format("shadow page {:#x} is left out", pages_[i].address.value);
+      };
+    torn_ += steadily(session_.kvm().kernel(), rows_, work);
+    for (const PageTotals& one : totals) totals_ += one;
+    shown_ += pages_.size();
+    session_.progress(fmt::format("{} pages of VM {}", shown_, vm_.index));
+    pages_.clear();
+  }
+
+  const PageTotals& totals() const { return totals_; }
+  std::size_t torn() const { return torn_; }
+
+ private:
+  struct Found {
+    VirtAddr address;
+    std::optional<kvm::ShadowPage> before;  // as it was read first
+  };
+
+  void make(Found& found, PageTotals& totals) {
+    const kvm::Kvm& kvm = session_.kvm();
+    const Item item(kvm, vm_, found.address);
+    // A page that was freed meanwhile may be another one by now: the same address is not enough.
+    if (found.before) kvm.use_identity(*found.before);
+    if (kvm.kernel().steady() != nullptr && !found.before)
+      if_readable([&] { return &found.before.emplace(item.page()); });
+    if (!filter_.fits(item)) return;
+    totals.add(if_readable([&] { return PageFacts(item.page(), item.obsolete()); }));
+    if (!summary_) rows_.add(make_record(fields(), item));
+  }
+
+  Session& session_;
+  const kvm::Vm& vm_;
+  const Filter& filter_;
+  bool summary_;
+  RowSink& rows_;
+  static constexpr std::size_t read_together = 64;
+  std::vector<Found> pages_;
+  PageTotals totals_;
+  std::uint64_t shown_ = 0;
+  std::size_t torn_ = 0;
+};
+
+// Returns whether all pages were found.
+bool list_pages_of(Session& session, const kvm::Vm& vm, const Arguments& args, PageRows& pages,
+                   RowSink& rows) {
+  const kvm::Kvm& kvm = session.kvm();
+  const auto add = [&](VirtAddr address) { pages.add(address); };
+  bool all = rows.attempt([&] { return fmt::format("pages of VM {} may be missing", vm.index); },
+                          [&] { kvm.each_active_page(vm, add, [&] { pages.flush(); }); });
+  pages.flush();
+  if (!args.has("--tdp")) return all;
+  const auto lost = [&](const Error& error) {
+    all = false;
+    const std::string text =
+        fmt::format("TDP MMU pages of VM {} may be missing: {}", vm.index, error.what());
+    if (error.kind() == ErrorKind::torn) return rows.set_torn(text);
+    rows.note(text);
+    rows.set_status(exit_status(error.kind()));
+  };
+  rows.attempt([&] { return fmt::format("TDP MMU pages of VM {} may be missing", vm.index); },
+               [&] { each_tdp_page(kvm, vm, add, lost); });
+  pages.flush();
+  return all;
+}
+
+// Why the totals are not those of one moment; empty: they are.
+std::string torn_totals(const kvm::Kvm& kvm, const PageRows& pages, bool all) {
+  if (kvm.kernel().steady() == nullptr || (all && pages.torn() == 0)) return "";
+  if (!all) return "pages came or went while they were counted";
+  return fmt::format("{} pages changed while they were counted", pages.torn());
 }
 
 void list_pages(Session& session, const Arguments& args, RowSink& rows) {
@@ -217,28 +250,12 @@ void list_pages(Session& session, const Arguments& args, RowSink& rows) {
   const bool summary = args.has("--summary");
   const std::vector<kvm::Vm> vms = selected_vms(kvm, args, rows);
   for (const kvm::Vm& vm : vms) {
-    Totals totals;
-    const auto show = [&](VirtAddr address) {
-      const Item item(kvm, vm, address);
-      if (!filter.fits(item)) return;
-      totals.add(item);
-      if (totals.pages % 4096 == 0)
-        session.progress(fmt::format("{} pages of VM {}", totals.pages, vm.index));
-      if (!summary) rows.add(make_record(fields(), item));
-    };
-    rows.attempt([&] { return fmt::format("pages of VM {} may be missing", vm.index); },
-                 [&] { kvm.each_active_page(vm, show); });
-    const auto lost = [&](const Error& error) {
-      rows.note(fmt::format("TDP MMU pages of VM {} may be missing: {}", vm.index, error.what()));
-      rows.set_status(exit_status(error.kind()));
-    };
-    if (args.has("--tdp"))
-      rows.attempt([&] { return fmt::format("TDP MMU pages of VM {} may be missing", vm.index); },
-                   [&] { each_tdp_page(kvm, vm, show, lost); });
-    Record record = summary_record(kvm, vm, totals);
-    const std::string line = summary_line(RecordView(summary_columns(), record));
+    PageRows pages(session, vm, filter, summary, rows);
+    const bool all = list_pages_of(session, vm, args, pages, rows);
+    Record record = page_totals_record(kvm, vm, pages.totals());
+    const std::string line = page_totals_line(RecordView(page_totals_columns(), record));
     if (summary)
-      rows.add(std::move(record));
+      rows.add_checked(std::move(record), std::nullopt, torn_totals(kvm, pages, all));
     else
       rows.footer(vms.size() > 1 ? fmt::format("VM {}: {}", vm.index, line) : line);
   }
@@ -272,11 +289,11 @@ Command pages() {
                          number_column("PARENTS", "parents"),
                          column("SPT", "spt")}},
       .modes = {{.option = "--summary",
-                 .columns = summary_columns(),
+                 .columns = page_totals_columns(),
                  .view = {.block =
                               [](const RecordView& record) {
                                 return fmt::format("VM {}: {}\n", record.text("vm"),
-                                                   summary_line(record));
+                                                   page_totals_line(record));
                               }}}},
       .keys = {"sp"},
       .examples = {"pages 0", "pages --unsync", "pages 1 --level 2 -f csv", "pages --summary"},

@@ -3,6 +3,7 @@
 #include "commands/catalogue.hpp"
 #include "commands/entries.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/steady.hpp"
 #include "commands/targets.hpp"
 
 namespace kvmscope {
@@ -61,10 +62,8 @@ std::string verdict(const kvm::Kvm& kvm, const NamedStart& root, std::uint64_t a
                      write_verdict(format, entry.spte));
 }
 
-void show_path(Session& session, const Arguments& args, RowSink& rows) {
-  const kvm::Kvm& kvm = session.kvm();
-  const NamedStart root = find_root(kvm, *args.text("ROOT"), rows);
-  const std::uint64_t address = address_of(*args.text("ADDRESS"));
+void show_steps(const kvm::Kvm& kvm, const NamedStart& root, std::uint64_t address, RowSink& rows) {
+  if (root.tree.page) root_page_now(kvm, root);
   std::vector<kvm::PathStep> steps = kvm::walk_path(kvm, root.tree, address);
   for (kvm::PathStep& step : steps) {
     step.entry.parent = step.parent ? &*step.parent : nullptr;
@@ -84,6 +83,16 @@ void show_path(Session& session, const Arguments& args, RowSink& rows) {
       rows.attempt([] { return std::string("the end of the path is not known"); },
                    [&] { rows.footer(verdict(kvm, root, address, step, item)); });
   }
+}
+
+void show_path(Session& session, const Arguments& args, RowSink& rows) {
+  const kvm::Kvm& kvm = session.kvm();
+  const NamedStart root = find_root(kvm, *args.text("ROOT"), rows);
+  const std::uint64_t address = address_of(*args.text("ADDRESS"));
+  if (kvm.kernel().steady() == nullptr) return show_steps(kvm, root, address, rows);
+  steadily(kvm.kernel(), rows,
+           {.make = [&](std::size_t) { show_steps(kvm, root, address, rows); },
+            .what = [](std::size_t) { return std::string("the path is not known"); }});
 }
 
 }  // namespace

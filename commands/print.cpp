@@ -35,6 +35,7 @@ Command print() {
           "and its modules. 16 hex digits are an address. `$name = EXPR` keeps a value.\n"
           "Without a dump, sizes and offsets still work: print sizeof(struct kvm).",
       .needs = Needs::debug_info,
+      .reads_target = true,
       .arguments = {{"EXPR", ArgumentKind::expression, "a C expression"}},
       .options = format_options(),
       .columns = {{"expression", K::text, "as it was given"},

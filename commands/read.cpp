@@ -4,6 +4,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/expressions.hpp"
+#include "commands/steady.hpp"
 #include "core/base/interrupt.hpp"
 #include "core/kernel/kernel.hpp"
 
@@ -32,27 +33,36 @@ std::string ascii_text(Bytes bytes) {
   return text;
 }
 
+// The lines of one page, or of the part of it that was asked for.
+template <typename Address>
+void read_page(const Reader<Address>& memory, Address at, std::uint64_t count, RowSink& rows) {
+  check_interrupt();
+  std::vector<std::byte> page(count);
+  const Value read = value_or_lost([&]() -> Value {
+    memory.read(at, page);
+    return {};
+  });
+  if (std::holds_alternative<Lost>(read)) {
+    rows.add({{Hex(at), read, Value{}}});
+    return;
+  }
+  for (std::size_t from = 0; from < page.size(); from += line_size) {
+    const Bytes line = Bytes(page).subspan(from, std::min(line_size, page.size() - from));
+    rows.add({{Hex(at + from), hex_text(line), ascii_text(line)}});
+  }
+}
+
 // One read per page, so that a page that is missing costs only its own bytes.
 template <typename Address>
-void read_memory(const Reader<Address>& memory, Address start, std::uint64_t count, RowSink& rows) {
-  std::vector<std::byte> page;
+void read_memory(const Kernel& kernel, const Reader<Address>& memory, Address start,
+                 std::uint64_t count, RowSink& rows) {
   for (std::uint64_t done = 0; done < count;) {
-    check_interrupt();
     const Address at = start + done;
-    page.resize(std::min(count - done, page_size - (at.value & page_offset_mask)));
-    const Value read = value_or_lost([&]() -> Value {
-      memory.read(at, page);
-      return {};
-    });
-    done += page.size();
-    if (std::holds_alternative<Lost>(read)) {
-      rows.add({{Hex(at), read, Value{}}});
-      continue;
-    }
-    for (std::size_t from = 0; from < page.size(); from += line_size) {
-      const Bytes line = Bytes(page).subspan(from, std::min(line_size, page.size() - from));
-      rows.add({{Hex(at + from), hex_text(line), ascii_text(line)}});
-    }
+    const std::uint64_t size = std::min(count - done, page_size - (at.value & page_offset_mask));
+    steadily(kernel, rows,
+             {.make = [&](std::size_t) { read_page(memory, at, size, rows); },
+              .what = [&](std::size_t) { return fmt::format("the page at {:#x}", at.value); }});
+    done += size;
   }
 }
 
@@ -65,9 +75,9 @@ void read_range(Session& session, const Arguments& args, RowSink& rows) {
   if (count != 0 && address + (count - 1) < address)
     throw_error(ErrorKind::usage, "{} bytes from {:#x} go beyond the last address", count, address);
   if (args.has("--phys"))
-    read_memory(session.kernel().physical(), PhysAddr{address}, count, rows);
+    read_memory(session.kernel(), session.kernel().physical(), PhysAddr{address}, count, rows);
   else
-    read_memory(session.kernel().memory(), VirtAddr{address}, count, rows);
+    read_memory(session.kernel(), session.kernel().memory(), VirtAddr{address}, count, rows);
 }
 
 // The bytes in groups of eight: as little-endian numbers, or in the order of memory.

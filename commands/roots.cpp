@@ -84,7 +84,7 @@ std::string state(const RecordView& record) {
 void list_roots(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   for (const kvm::Vm& vm : selected_vms(kvm, args, rows))
-    each_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
+    steadily_by_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
       const std::uint64_t cr3 = vcpu.fields.get(kvm.layout().vcpu().cr3);
       for (const kvm::Root& root : kvm.roots(vcpu))
         rows.add(make_record(fields(), Item{root, cr3}));

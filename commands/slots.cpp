@@ -50,12 +50,13 @@ const std::vector<FieldOf<kvm::Memslot>>& fields() {
 
 void list_slots(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
-  for (const kvm::Vm& vm : selected_vms(kvm, args, rows))
-    rows.attempt([&] { return fmt::format("memslots of VM {} are left out", vm.index); },
-                 [&] {
-                   for (const kvm::Memslot& slot : kvm.memslots(vm))
-                     rows.add(make_record(fields(), slot));
-                 });
+  const std::vector<kvm::Vm> vms = selected_vms(kvm, args, rows);
+  steadily_by_vm(
+      kvm, rows, vms,
+      [](const kvm::Vm& vm) { return fmt::format("memslots of VM {} are left out", vm.index); },
+      [&](const kvm::Vm& vm) {
+        for (const kvm::Memslot& slot : kvm.memslots(vm)) rows.add(make_record(fields(), slot));
+      });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "commands/steady.hpp"
 #include "core/base/error.hpp"
 
 namespace kvmscope {
@@ -34,6 +35,18 @@ kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_
   throw_error(ErrorKind::usage, "several VMs match '{}': {}", text, fmt::join(names, ", "));
 }
 
+// How many vCPUs a VM has, in a dump by the copy that was read.
+std::uint64_t vcpus_now(const kvm::Kvm& kvm, const kvm::Vm& vm) {
+  if (kvm.kernel().steady() == nullptr) return kvm.vcpu_count(vm);
+  return kvm.vcpu_count(kvm.vm_at(vm.address, vm.index));
+}
+
+// Throws Error{torn} when the VM died meanwhile.
+kvm::Vcpu vcpu_now(const kvm::Kvm& kvm, const kvm::Vm& vm, std::uint64_t idx) {
+  if (kvm.kernel().steady() == nullptr) return kvm.vcpu_at(vm, idx);
+  return kvm.vcpu_at(kvm.vm_at(vm.address, vm.index), idx);
+}
+
 // The root slot that a name means. Without an mmu it is the active one.
 bool matches(const kvm::RootName& name, const kvm::Root& root) {
   const bool mmu = name.mmu ? *name.mmu == root.mmu : root.is_active_mmu;
@@ -44,12 +57,15 @@ NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::str
                         RowSink& rows) {
   const kvm::Vm vm = find_vm(kvm, name.vm, rows);
   std::optional<kvm::Root> found;
-  each_root(kvm, vm, rows, [&](const kvm::Root& root, const kvm::Vcpu&) {
-    if (matches(name, root)) found = root;
-  });
+  for (kvm::Root& root : root_slots(kvm, vm, rows))
+    if (matches(name, root)) found = std::move(root);
   if (!found) throw_error(ErrorKind::usage, "no root slot '{}' (see `roots {}`)", text, name.vm);
+  // In a kernel that runs it may hold a root again in the next moment: nobody typed it wrong.
+  const bool live = kvm.kernel().steady() != nullptr;
   if (!found->valid)
-    throw_error(ErrorKind::usage, "root slot {} is empty (see `roots {}`)", text, name.vm);
+    throw_error(live ? ErrorKind::torn : ErrorKind::usage,
+                "root slot {} is empty{} (see `roots {}`)", text, live ? " at the moment" : "",
+                name.vm);
   return {vm.index, found->name(), kvm::start_of(*found)};
 }
 
@@ -81,14 +97,31 @@ NamedStart root_by_address(const kvm::Kvm& kvm, std::uint64_t address, RowSink& 
 
 std::vector<kvm::Vm> all_vms(const kvm::Kvm& kvm, RowSink& rows) {
   std::vector<VirtAddr> addresses;
-  rows.attempt([] { return std::string("VMs may be missing"); },
-               [&] { kvm.each_vm_address([&](VirtAddr at) { addresses.push_back(at); }); });
+  settle_or_note(kvm.kernel(), rows, "VMs may be missing", [&] {
+    addresses.clear();
+    kvm.each_vm_address([&](VirtAddr at) { addresses.push_back(at); });
+  });
   std::reverse(addresses.begin(), addresses.end());
   std::vector<kvm::Vm> vms;
   for (unsigned index = 0; index < addresses.size(); ++index)
-    rows.attempt([&] { return fmt::format("VM {} is left out", index); },
-                 [&] { vms.push_back(kvm.vm_at(addresses[index], index)); });
+    settle_or_note(kvm.kernel(), rows, fmt::format("VM {} is left out", index), [&] {
+      kvm::Vm vm = kvm.vm_at(addresses[index], index);
+      std::erase_if(vms, [&](const kvm::Vm& other) { return other.index == index; });
+      vms.push_back(std::move(vm));
+    });
   return vms;
+}
+
+void steadily_by_vm(const kvm::Kvm& kvm, RowSink& rows, const std::vector<kvm::Vm>& vms,
+                    const std::function<std::string(const kvm::Vm&)>& what,
+                    const std::function<void(const kvm::Vm&)>& make) {
+  const auto part = [&](std::size_t i) {
+    if (kvm.kernel().steady() == nullptr) return make(vms[i]);
+    make(kvm.vm_at(vms[i].address, vms[i].index));
+  };
+  steadily(kvm.kernel(), rows, {.count = vms.size(), .make = part, .what = [&](std::size_t i) {
+                                  return what(vms[i]);
+                                }});
 }
 
 kvm::Vm find_vm(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
@@ -134,18 +167,46 @@ std::vector<kvm::Vm> selected_vms(const kvm::Kvm& kvm, const Arguments& args, Ro
 void each_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows,
                const std::function<void(const kvm::Vcpu&)>& visit) {
   std::uint64_t count = 0;
-  rows.attempt([&] { return fmt::format("the vCPUs of VM {} are left out", vm.index); },
-               [&] { count = kvm.vcpu_count(vm); });
+  settle_or_note(kvm.kernel(), rows, fmt::format("the vCPUs of VM {} are left out", vm.index),
+                 [&] { count = vcpus_now(kvm, vm); });
   for (std::uint64_t idx = 0; idx < count; ++idx)
     rows.attempt([&] { return fmt::format("vCPU {} of VM {} is incomplete", idx, vm.index); },
-                 [&] { visit(kvm.vcpu_at(vm, idx)); });
+                 [&] { visit(vcpu_now(kvm, vm, idx)); });
 }
 
-void each_root(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows,
-               const std::function<void(const kvm::Root&, const kvm::Vcpu&)>& visit) {
-  each_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
-    for (const kvm::Root& root : kvm.roots(vcpu)) visit(root, vcpu);
-  });
+void steadily_by_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows,
+                      const std::function<void(const kvm::Vcpu&)>& make) {
+  std::uint64_t done = 0;
+  // vCPUs that come while others are read are read, too; none goes before its VM does.
+  for (;;) {
+    std::uint64_t count = done;
+    settle_or_note(kvm.kernel(), rows, fmt::format("the vCPUs of VM {} are left out", vm.index),
+                   [&] { count = vcpus_now(kvm, vm); });
+    if (count <= done) return;
+    steadily(kvm.kernel(), rows,
+             {.count = count - done,
+              .make = [&](std::size_t i) { make(vcpu_now(kvm, vm, done + i)); },
+              .what =
+                  [&](std::size_t i) {
+                    return fmt::format("vCPU {} of VM {} is incomplete", done + i, vm.index);
+                  }});
+    done = count;
+    if (kvm.kernel().steady() == nullptr) return;
+  }
+}
+
+std::vector<kvm::Root> root_slots(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows) {
+  std::vector<kvm::Root> slots;
+  std::uint64_t count = 0;
+  settle_or_note(kvm.kernel(), rows, fmt::format("the vCPUs of VM {} are left out", vm.index),
+                 [&] { count = vcpus_now(kvm, vm); });
+  for (std::uint64_t idx = 0; idx < count; ++idx) {
+    std::vector<kvm::Root> of_vcpu;
+    settle_or_note(kvm.kernel(), rows, fmt::format("vCPU {} of VM {} is incomplete", idx, vm.index),
+                   [&] { of_vcpu = kvm.roots(vcpu_now(kvm, vm, idx)); });
+    std::move(of_vcpu.begin(), of_vcpu.end(), std::back_inserter(slots));
+  }
+  return slots;
 }
 
 NamedStart find_root(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
@@ -159,17 +220,24 @@ NamedStart find_root(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) 
   return root_by_name(kvm, *name, text, rows);
 }
 
+kvm::ShadowPage root_page_now(const kvm::Kvm& kvm, const NamedStart& root) {
+  const kvm::ShadowPage& known = *root.tree.page;
+  if (kvm.kernel().steady() == nullptr) return known;
+  kvm.use_identity(known);
+  return kvm.shadow_page(known.address);
+}
+
 std::vector<NamedStart> all_roots(const kvm::Kvm& kvm, RowSink& rows) {
   std::vector<NamedStart> roots;
   std::set<std::uint64_t> seen;
   for (const kvm::Vm& vm : all_vms(kvm, rows))
-    each_root(kvm, vm, rows, [&](const kvm::Root& root, const kvm::Vcpu&) {
-      if (!root.valid || !seen.insert(root.hpa.value).second) return;
+    for (const kvm::Root& root : root_slots(kvm, vm, rows)) {
+      if (!root.valid || !seen.insert(root.hpa.value).second) continue;
       rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
                    [&] {
                      roots.push_back({vm.index, root.name(), kvm::start_of(root)});
                    });
-    });
+    }
   return roots;
 }
 

@@ -59,7 +59,7 @@ void show_tree(Session& session, const Arguments& args, RowSink& rows) {
     if (++shown % 4096 == 0) session.progress(fmt::format("{} entries", shown));
     Record record = make_record(entry_fields(), EntryItem{kvm, entry, root.tree.domain});
     if (entry.lost != nullptr) record.notes.emplace_back(entry.lost->what());
-    rows.add(std::move(record), last);
+    rows.add_checked(std::move(record), last, entry.torn);
   };
   rows.attempt(
       [] { return std::string("the tree is incomplete"); },

@@ -6,6 +6,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/steady.hpp"
 #include "commands/targets.hpp"
 #include "commands/unsync_view.hpp"
 
@@ -44,13 +45,15 @@ std::string block(const RecordView& batch) {
 }
 
 void replay_root(const kvm::Kvm& kvm, const NamedStart& root, RowSink& rows) {
-  rows.attempt([&] { return fmt::format("the replay of root {} ends here", root.name); },
-               [&] {
-                 kvm::UnsyncReplay replay(kvm, *root.tree.page);
-                 for (std::uint64_t number = 0;
-                      std::optional<kvm::UnsyncBatch> batch = replay.next(); ++number)
-                   rows.add(batch_record(root, number, std::move(*batch)));
-               });
+  const auto make = [&](std::size_t) {
+    const kvm::ShadowPage page = root_page_now(kvm, root);
+    kvm::UnsyncReplay replay(kvm, page);
+    for (std::uint64_t number = 0; std::optional<kvm::UnsyncBatch> batch = replay.next(); ++number)
+      rows.add(batch_record(root, number, std::move(*batch)));
+  };
+  steadily(kvm.kernel(), rows, {.make = make, .what = [&](std::size_t) {
+                                  return fmt::format("the replay of root {} ends here", root.name);
+                                }});
 }
 
 void replay(Session& session, const Arguments& args, RowSink& rows) {

@@ -173,7 +173,7 @@ const std::vector<FieldOf<Item>>& fields() {
 void list_vcpus(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   for (const kvm::Vm& vm : selected_vms(kvm, args, rows))
-    each_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
+    steadily_by_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
       rows.add(make_record(fields(), Item{kvm, vm, vcpu}));
     });
 }

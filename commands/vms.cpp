@@ -32,9 +32,7 @@ Value cgroup(const Item& item, const Task& task) {
 }
 
 Value active_pages(const Item& item) {
-  std::uint64_t count = 0;
-  item.kvm.each_active_page(item.vm, [&](VirtAddr) { ++count; });
-  return count;
+  return item.kvm.active_page_count(item.vm);
 }
 
 Value slots(const Item& item) {
@@ -93,7 +91,11 @@ const std::vector<FieldOf<Item>>& fields() {
 void list_vms(Session& session, const Arguments&, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   const std::vector<kvm::Vm> vms = selected_vms(kvm, {}, rows);
-  for (const kvm::Vm& vm : vms) rows.add(make_record(fields(), Item{kvm, vm}));
+  steadily_by_vm(
+      kvm, rows, vms, [](const kvm::Vm& vm) { return fmt::format("VM {} is left out", vm.index); },
+      [&](const kvm::Vm& vm) {
+        rows.add(make_record(fields(), Item{kvm, vm}));
+      });
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ std::optional<Mode> watch_shape(Session& session, const Arguments& args, OutputO
   if (options.format == "tree" || options.format == "dot")
     throw_error(ErrorKind::usage, "watch compares records and has no {}: use another format",
                 options.format);
-  const Mode shown = mode_of(inner);
+  const Mode shown = mode_of(session, inner);
   Mode mode{.option = "", .columns = own_columns(), .view = {}};
   mode.columns.insert(mode.columns.end(), shown.columns.begin(), shown.columns.end());
   if (shown.view.block) {
@@ -96,7 +96,7 @@ class Watch {
         rows_(rows),
         line_(*args.text("COMMAND")),
         inner_(parse_inner_line(session, line_, session.settings().output)),
-        finder_(mode_of(inner_).columns, keys_of(inner_)),
+        finder_(mode_of(session, inner_).columns, keys_of(inner_)),
         period_(args.seconds("--every").value_or(usual_period)),
         duration_(args.seconds("--for")),
         redraws_(rows.on_screen()),

@@ -93,11 +93,16 @@ class Report : public Renderer {
 
   void note(const std::string& text) override { notes_.push_back(text); }
   void failure(const std::string& text) override { notes_.push_back(text); }
+  void truth(const std::string& text) override { truth_ = text; }
 
   void finish() override {
     std::string text = any_ ? "\n" : begin();
     text += "], \"notes\": ";
     append_json(text, notes_);
+    if (!truth_.empty()) {
+      text += ", \"truth\": ";
+      append_json_string(text, truth_);
+    }
     text += "}\n";
     out_.write(text);
   }
@@ -114,13 +119,14 @@ class Report : public Renderer {
     };
     add("target", job_.target);
     add("time", job_.time);
-    add("truth", job_.truth);
+    if (job_.truth) add("truth", *job_.truth);
     return text + ", \"records\": [";
   }
 
   Objects objects_;
   bool any_ = false;
   std::vector<std::string> notes_;
+  std::string truth_;
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ struct Hex {
 struct Lost {
   std::string reason;
   bool corrupt = false;  // it was read, and makes no sense
+  bool torn = false;     // it changed while it was read
   bool operator==(const Lost&) const = default;
 };
 
@@ -89,8 +90,8 @@ Value value_or_lost(Get&& get) {
   try {
     return get();
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::fault && error.kind() != ErrorKind::corrupt) throw;
-    return Lost{error.what(), error.kind() == ErrorKind::corrupt};
+    if (!is_about_data(error.kind())) throw;
+    return Lost{error.what(), error.kind() == ErrorKind::corrupt, error.kind() == ErrorKind::torn};
   }
 }
 

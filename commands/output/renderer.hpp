@@ -30,8 +30,9 @@ struct RenderJob {
   const View* view = nullptr;
   OutputOptions options;
   std::string target;  // for reports; empty: none
-  std::string truth;   // for reports: how far the values can be trusted
-  std::string time;    // for reports: UTC, ISO 8601
+  // For reports: how far the values can be trusted. None: truth() will say it at the end.
+  std::optional<std::string> truth;
+  std::string time;  // for reports: UTC, ISO 8601
   bool color = false;
   bool screen = false;  // on a terminal of its own: a round replaces the one before it
 };
@@ -71,6 +72,8 @@ class Renderer {
   }
   // The error that ends this stream; it is reported elsewhere, too.
   virtual void failure(const std::string&) {}
+  // How far the values can be trusted, all in all. Before finish().
+  virtual void truth(const std::string&) {}
   // Closes the stream so that it is well-formed, however early it ends. Call it once.
   virtual void finish() {}
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "commands/output/record.hpp"
@@ -14,14 +15,51 @@ namespace kvmscope {
 class Renderer;
 struct Ending;
 
+// The field that every record about a kernel that runs has behind the command's own.
+inline constexpr std::string_view truth_field = "truth";
+inline constexpr std::string_view stable_text = "stable";
+inline constexpr std::string_view torn_text = "torn";
+Column truth_column();
+
+// What a piece of a command sent, kept until it is known how true it is.
+class Draft {
+ public:
+  bool empty() const { return events_.empty(); }
+  // Whether something in it could not be read or made no sense.
+  bool damaged() const { return status_ != 0; }
+  bool operator==(const Draft&) const = default;
+
+ private:
+  friend class RowSink;
+  struct Row {
+    Record record;
+    std::optional<bool> last_sibling;
+    bool operator==(const Row&) const = default;
+  };
+  struct Note {
+    std::string text;
+    bool is_footer = false;
+    bool operator==(const Note&) const = default;
+  };
+  enum class Step { enter, leave };
+  std::vector<std::variant<Row, Note, Step>> events_;
+  int status_ = 0;
+};
+
 class RowSink {
  public:
   explicit RowSink(Renderer& renderer) : renderer_(renderer) {}
+
+  // From now on records are about a kernel that runs: each gets a truth. `changes` says what of
+  // that which was read since it was asked last reads differently now; empty: nothing.
+  void set_live(std::function<std::string()> changes) { changes_ = std::move(changes); }
 
   // Sends a record; a Lost value or a note in it makes the status 4 at least. `last_sibling`:
   // whether no record of this depth follows before the next leave(); without it a tree draws a
   // parent as if one did. Throws Error{interrupted} after Ctrl-C.
   void add(Record record, std::optional<bool> last_sibling = std::nullopt);
+  // The same for a record whose truth the caller knows: `torn` says what changed, empty: nothing.
+  void add_checked(Record record, std::optional<bool> last_sibling, const std::string& torn);
   // Around the records that are children of the one added last (tree, dot).
   void enter();
   void leave();
@@ -43,18 +81,33 @@ class RowSink {
   // As add(): a record that was `before` in the round before.
   void add_changed(Record record, const Record& before);
   // Runs `body`. A fault or corrupt data becomes a note with `what` before it and sets the status
-  // (4 or 5), and the caller goes on, at the depth it was; other errors pass. Returns whether it
-  // went well.
+  // (4 or 5), and the caller goes on, at the depth it was; other errors pass. What the running
+  // kernel changed meanwhile makes the result torn instead. Returns whether it went well.
   bool attempt(const std::function<std::string()>& what, const std::function<void()>& body);
   // Makes the exit status one that the result deserves (1, 4, 5).
   void set_status(int status);
   int status() const { return status_; }
 
+  // The result as a whole is not what was there at one moment. A note says so in words, if there
+  // are any: "VMs may be missing".
+  void set_torn(const std::string& text);
+  // Whether it is, or some record.
+  bool torn() const { return torn_; }
+
+  // Runs `body`; what it sends goes to the draft.
+  void draft(Draft& draft, const std::function<void()>& body);
+  // Sends what is in the draft. `torn` says what changed while it was made; empty: nothing.
+  void send(Draft draft, const std::string& torn);
+
  private:
-  void check(const Record& record);
+  void deliver(Record record, std::optional<bool> last_sibling, const std::string& torn);
+  void check_size(const Record& record) const;
 
   Renderer& renderer_;
+  std::function<std::string()> changes_;  // set: the kernel runs
+  Draft* draft_ = nullptr;                // set: nothing is sent
   int status_ = 0;
+  bool torn_ = false;
   unsigned depth_ = 0;
   bool ignores_interrupts_ = false;
 };

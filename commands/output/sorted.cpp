@@ -21,6 +21,7 @@ class Sorted : public Renderer {
   }
   void note(const std::string& text) override { renderer_->note(text); }
   void failure(const std::string& text) override { renderer_->failure(text); }
+  void truth(const std::string& text) override { renderer_->truth(text); }
   void footer(const std::string& text) override { footers_.push_back(text); }
   void end(const Ending& ending) override { ending_ = ending; }
 

@@ -1,6 +1,7 @@
 #include "commands/shell/collect.hpp"
 
 #include "commands/shell/caught.hpp"
+#include "commands/shell/live_reading.hpp"
 #include "core/base/interrupt.hpp"
 
 namespace kvmscope {
@@ -40,13 +41,15 @@ std::vector<std::string_view> keys_of(const ParsedLine& parsed) {
   return chosen_mode(parsed) == nullptr ? parsed.command->keys : std::vector<std::string_view>();
 }
 
-Mode mode_of(const ParsedLine& parsed) {
-  if (const Mode* mode = chosen_mode(parsed)) return *mode;
-  return {.option = "", .columns = parsed.command->columns, .view = parsed.command->view};
+Mode mode_of(Session& session, const ParsedLine& parsed) {
+  Mode mode{.option = "", .columns = parsed.command->columns, .view = parsed.command->view};
+  if (const Mode* chosen = chosen_mode(parsed)) mode = *chosen;
+  if (has_truth(session, *parsed.command)) add_truth(mode.columns, mode.view);
+  return mode;
 }
 
 Collected collect(Session& session, const ParsedLine& parsed) {
-  const Mode mode = mode_of(parsed);
+  const Mode mode = mode_of(session, parsed);
   Collected collected;
   Output nowhere;
   RenderJob job;
@@ -58,7 +61,10 @@ Collected collect(Session& session, const ParsedLine& parsed) {
     if (const std::string changed = session.renew(); !changed.empty())
       collected.notes.push_back(changed);
     if (parsed.command->needs == Needs::target) session.kernel();
-    parsed.command->run(session, parsed.args, rows);
+    if (has_truth(session, *parsed.command))
+      run_reading(session, parsed, rows);
+    else
+      parsed.command->run(session, parsed.args, rows);
   });
   if (collected.failure && collected.failure->kind() == ErrorKind::interrupted)
     throw Error(*collected.failure);

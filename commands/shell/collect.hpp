@@ -20,8 +20,9 @@ struct Collected {
 // The command line, parsed. Throws Error{usage}; its columns count from the start of `line`.
 ParsedLine parse_inner_line(Session& session, std::string_view line, const OutputOptions& defaults);
 
-// The records of a parsed line: those of the command or of the mode that its options choose.
-Mode mode_of(const ParsedLine& parsed);
+// The records of a parsed line: those of the command or of the mode that its options choose, with
+// their truth on a kernel that runs.
+Mode mode_of(Session& session, const ParsedLine& parsed);
 // The fields among them that tell one record from another; none: its place does.
 std::vector<std::string_view> keys_of(const ParsedLine& parsed);
 

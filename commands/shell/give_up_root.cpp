@@ -74,7 +74,7 @@ bool needs_root(const Session& session, Program& program) {
 }
 
 void give_up_root(Session& session, Program& program) {
-  session.clock().start(session.settings().timing);
+  session.clock().start();
   if (!needs_nothing(session, program)) open_ahead(session);
   session.clock().count_into_next();
   open_output_files(session, program);

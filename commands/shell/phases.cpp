@@ -16,10 +16,8 @@ std::string row(std::string_view name, double milliseconds, const ReadCounts& re
 
 }  // namespace
 
-void PhaseClock::start(bool on) {
-  const bool goes_on = std::exchange(count_into_next_, false) && on_;
-  on_ = on;
-  if (!on || goes_on) return;
+void PhaseClock::start() {
+  if (std::exchange(count_into_next_, false)) return;
   sums_ = {};
   phase_ = Phase::other;
   since_ = Clock::now();
@@ -31,7 +29,6 @@ void PhaseClock::count_reads(std::function<ReadCounts()> counts) {
 }
 
 Phase PhaseClock::enter(Phase phase) {
-  if (!on_) return phase;
   const Clock::time_point now = Clock::now();
   const ReadCounts read = counts_ ? counts_() : ReadCounts{};
   Sum& sum = sums_[static_cast<std::size_t>(phase_)];
@@ -41,6 +38,11 @@ Phase PhaseClock::enter(Phase phase) {
   since_ = now;
   read_ = read;
   return std::exchange(phase_, phase);
+}
+
+std::chrono::nanoseconds PhaseClock::walked() const {
+  const Clock::duration before = sums_[static_cast<std::size_t>(Phase::walk)].time;
+  return phase_ == Phase::walk ? before + (Clock::now() - since_) : before;
 }
 
 std::vector<std::string> PhaseClock::report() {

@@ -1,4 +1,5 @@
-// --timing: how long each phase of a command took, and what it read from the target.
+// How long each phase of a command takes, and what it reads from the target: for --timing, and for
+// the limit on walks.
 #pragma once
 
 #include <array>
@@ -13,11 +14,11 @@ namespace kvmscope {
 
 enum class Phase { other, open, symbols, types, walk, print };
 
-// Time belongs to the innermost phase. Costs nothing while it is off.
+// Time belongs to the innermost phase.
 class PhaseClock {
  public:
-  // Forgets all, and starts counting when `on`.
-  void start(bool on);
+  // Forgets all, and starts counting.
+  void start();
   // What was counted so far is part of what the next start() begins.
   void count_into_next() { count_into_next_ = true; }
   // Where reads are counted; may be set while phases run.
@@ -36,6 +37,9 @@ class PhaseClock {
     Phase outer_;
   };
 
+  // Time spent in Phase::walk so far.
+  std::chrono::nanoseconds walked() const;
+
   // One line a phase, with a header and a total.
   std::vector<std::string> report();
 
@@ -48,7 +52,6 @@ class PhaseClock {
   // Returns the phase that was running.
   Phase enter(Phase phase);
 
-  bool on_ = false;
   bool count_into_next_ = false;
   Phase phase_ = Phase::other;
   Clock::time_point since_;

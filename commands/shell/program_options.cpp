@@ -34,8 +34,9 @@ std::string description(const std::vector<Command>& catalogue) {
   std::string names;
   for (const Command& command : catalogue) names += fmt::format(" {}", command.name());
   return fmt::format(
-      "Looks inside KVM's x86 MMU, in a crash dump. Without COMMAND: a shell on a terminal,\n"
-      "command lines from standard input otherwise.\n\nCommands:{}\n`kvmscope help COMMAND` says "
+      "Looks inside KVM's x86 MMU, in a crash dump or, without -c, in the kernel that runs.\n"
+      "Without COMMAND: a shell on a terminal, command lines from standard input "
+      "otherwise.\n\nCommands:{}\n`kvmscope help COMMAND` says "
       "more.",
       names);
 }
@@ -88,7 +89,8 @@ void add_output_options(CLI::App& app, OutputOptions& output) {
 void declare(CLI::App& app, ProgramOptions& options) {
   app.prefix_command();
   app.set_help_flag("-h,--help", "this text");
-  add_text(app, "-c,--core", options.core, "the dump to open")->type_name("FILE");
+  add_text(app, "-c,--core", options.core, "the dump to open; without it: the kernel that runs")
+      ->type_name("FILE");
   add_list(app, "-s,--symbols", options.symbols,
            "a debug file (vmlinux, *.ko, *.ko.debug, System.map) or a folder; repeatable")
       ->type_name("PATH");
@@ -100,6 +102,18 @@ void declare(CLI::App& app, ProgramOptions& options) {
   add_list(app, "-e,--execute", options.lines, "run a command line; repeatable")->type_name("LINE");
   add_list(app, "-x,--script", options.scripts, "run a file of command lines; repeatable")
       ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "--max-bytes",
+         [&](const std::string& text) { options.settings.max_bytes = parse_bytes(text); },
+         "how much of a running kernel a command reads at most (256M); 0: no limit")
+      ->type_name("N");
+  app.add_option_function<std::string>(
+         "--max-seconds",
+         [&](const std::string& text) { options.settings.max_time = parse_time_limit(text); },
+         "how long a command looks at a running kernel at most (10); 0: no limit")
+      ->type_name("S");
+  app.add_flag("--strict", options.settings.strict,
+               "status 4 when a running kernel changed what was read (truth: torn)");
   app.add_flag("--timing", options.settings.timing,
                "time and reads of each phase, to standard error");
   app.add_flag("--version", options.version, "the version, and the dump formats it reads");

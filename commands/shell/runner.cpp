@@ -10,6 +10,7 @@
 #include "commands/shell/caught.hpp"
 #include "commands/shell/destination.hpp"
 #include "commands/shell/line_error.hpp"
+#include "commands/shell/live_reading.hpp"
 #include "commands/shell/timed_renderer.hpp"
 #include "core/base/interrupt.hpp"
 #include "core/kernel/kernel.hpp"
@@ -20,35 +21,51 @@ namespace {
 constexpr int status_interrupted = 130;
 constexpr unsigned most_nested_scripts = 16;
 
-// How far values can be trusted, for reports.
-std::string truth_of(Session& session) {
-  if (!session.uses_target()) return "";
-  // A command that can do without the target does not open it for this.
-  return session.is_open() && session.kernel().live() != nullptr ? "live" : "dump";
-}
+// The form of a line's records: the command's own, that of a mode, or `shape`. On a kernel that
+// runs each record has its truth behind the command's fields.
+class Form {
+ public:
+  Form(Session& session, const ParsedLine& parsed, std::optional<Mode> shape)
+      : columns_(parsed.command->columns),
+        view_(parsed.command->view),
+        live_(has_truth(session, *parsed.command)) {
+    for (const Mode& mode : parsed.command->modes) {
+      if (!parsed.args.has(mode.option)) continue;
+      columns_ = mode.columns;
+      view_ = mode.view;
+    }
+    if (shape) {
+      columns_ = std::move(shape->columns);
+      view_ = std::move(shape->view);
+    }
+    if (live_) add_truth(columns_, view_);
+  }
 
-// The records and the form that a line asked for: the command's own, those of a mode, or `shape`.
-RenderJob job_of(Session& session, const ParsedLine& parsed, const std::optional<Mode>& shape) {
-  RenderJob job{.columns = parsed.command->columns,
-                .view = &parsed.command->view,
-                .options = parsed.output,
-                .target = session.uses_target() ? session.target_path() : "",
-                .truth = truth_of(session),
-                .time = utc_time(),
-                .color = session.console().color};
-  for (const Mode& mode : parsed.command->modes) {
-    if (!parsed.args.has(mode.option)) continue;
-    job.columns = mode.columns;
-    job.view = &mode.view;
+  bool live() const { return live_; }
+  RenderJob job(Session& session, const ParsedLine& parsed) const {
+    const bool screen =
+        parsed.command->streams && session.console().terminal && parsed.output.format == "table";
+    return {.columns = columns_,
+            .view = &view_,
+            .options = parsed.output,
+            .target = session.uses_target() ? session.target_path() : "",
+            .truth = live_ ? std::nullopt : std::optional(other_truth(session)),
+            .time = utc_time(),
+            .color = session.console().color,
+            .screen = screen};
   }
-  if (shape) {
-    job.columns = shape->columns;
-    job.view = &shape->view;
+
+ private:
+  // Of what is no memory that changes while it is read.
+  static std::string other_truth(Session& session) {
+    if (!session.uses_target()) return "";
+    return session.is_live() ? "live" : "dump";
   }
-  job.screen =
-      parsed.command->streams && session.console().terminal && job.options.format == "table";
-  return job;
-}
+
+  std::vector<Column> columns_;
+  View view_;
+  bool live_;
+};
 
 // An error in a command's text points into the line, not into the text.
 void move_column(Error& error, const ParsedLine& parsed) {
@@ -88,7 +105,7 @@ class Line {
   void run(std::string_view text, const std::vector<Word>& words, const Redirection& redirection) {
     ParsedLine parsed = parse_line(session_.catalogue(), text, words, session_.settings().output);
     timing_ = session_.settings().timing;
-    session_.clock().start(timing_);
+    session_.clock().start();
     session_.console().messages.start_progress();
     check_rights(*parsed.command);
     open_target(*parsed.command);
@@ -122,6 +139,14 @@ class Line {
                   command.full_name(), text_);
   }
 
+  void run_command(const ParsedLine& parsed, const Form& form, RowSink& rows) {
+    const PhaseClock::Scope scope(session_.clock(), Phase::walk);
+    if (form.live())
+      run_reading(session_, parsed, rows);
+    else
+      parsed.command->run(session_, parsed.args, rows);
+  }
+
   // Renders one command. The stream is closed however the command ends.
   std::optional<Error> run_command(ParsedLine& parsed) {
     std::optional<Mode> shape;
@@ -133,16 +158,23 @@ class Line {
         return failure;
       }
     }
-    const RenderJob job = job_of(session_, parsed, shape);
+    const Form form(session_, parsed, std::move(shape));
+    const RenderJob job = form.job(session_, parsed);
     std::unique_ptr<Renderer> renderer =
         make_renderer(job, *session_.console().out, session_.console().messages);
     if (timing_) renderer = make_timed_renderer(job, std::move(renderer), session_);
     RowSink rows(*renderer);
-    std::optional<Error> failure = caught([&] {
-      const PhaseClock::Scope scope(session_.clock(), Phase::walk);
-      parsed.command->run(session_, parsed.args, rows);
-    });
+    std::optional<Error> failure = caught([&] { run_command(parsed, form, rows); });
     status_ = rows.status();
+    if (form.live()) {
+      if (failure || rows.torn() || status_ != 0)
+        if (const auto gone = caught([&] { check_kvm_is_there(session_); })) failure = gone;
+      const bool torn =
+          rows.torn() || (failure && exit_status(failure->kind()) == exit_status(ErrorKind::torn));
+      renderer->truth(std::string(torn ? torn_text : stable_text));
+      if (rows.torn() && session_.settings().strict)
+        status_ = worse_status(status_, exit_status(ErrorKind::torn));
+    }
     if (failure) {
       move_column(*failure, parsed);
       renderer->failure(failure->what());

@@ -63,6 +63,7 @@ const Kernel& Session::open_kernel() {
     clock_.count_reads([dump = opened_->dump.get()] { return dump->counts(); });
   }
   opened_->kernel.emplace(*opened_->dump, *finder_);
+  start_reading(recording_);
   return *opened_->kernel;
 }
 
@@ -72,6 +73,22 @@ bool Session::is_open() const {
 
 bool Session::uses_target() const {
   return target_.open != nullptr && (!target_.implied || target_in_use_);
+}
+
+bool Session::is_live() const {
+  return opened_->kernel ? opened_->kernel->steady() != nullptr : target_.implied;
+}
+
+void Session::start_reading(Recording* recording) {
+  recording_ = recording;
+  if (!opened_->kernel || opened_->kernel->steady() == nullptr) return;
+  if (recording == nullptr) return opened_->kernel->steady()->start({});
+  recording->attach(opened_->kernel->steady());
+  opened_->kernel->steady()->start(
+      {.bytes = settings_.max_bytes,
+       .time = settings_.max_time,
+       .taken = [this, before = clock_.walked()] { return clock_.walked() - before; }});
+  if (opened_->kvm) opened_->kvm->forget_values();
 }
 
 // Types, variables and addresses of the modules that are gone would mix with those of the new ones.

@@ -23,6 +23,7 @@
 namespace kvmscope {
 
 class DebugInfo;
+class Recording;
 class Kernel;
 class Object;
 namespace kvm {
@@ -51,6 +52,11 @@ class Session {
   // The kernel in the target, opened on the first call. Throws Error{unavailable} that says what
   // to do when no target was given or it cannot be opened.
   const Kernel& kernel();
+  // Whether the target is the kernel that runs, open or not.
+  bool is_live() const;
+  // Before each command: of a kernel that runs, opened by now or later, what is used goes to
+  // `recording`, limits count from now on, and values are read again. nullptr ends it.
+  void start_reading(Recording* recording);
   // Before each command on a kernel that runs: forgets what was found in kvm's modules if they
   // were unloaded or loaded again since. Returns what happened, "" in general.
   std::string renew();
@@ -115,6 +121,7 @@ class Session {
   std::optional<User> gave_up_root_;
   std::optional<Error> cannot_open_;
   PhaseClock clock_;
+  Recording* recording_ = nullptr;  // of the command that runs
   bool quitting_ = false;
   bool target_in_use_ = false;  // some command asked for it
   unsigned script_depth_ = 0;

@@ -1,7 +1,13 @@
 #include "commands/shell/settings.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
 #include <fmt/ranges.h>
 
+#include "commands/command.hpp"
 #include "core/base/error.hpp"
 
 namespace kvmscope {
@@ -54,11 +60,49 @@ const std::vector<Setting>& all_settings() {
       {"pager", "long output goes through $PAGER (less) in the shell", switch_values,
        [](const Settings& s) { return on_off(s.pager); },
        [](Settings& s, Text value) { s.pager = parse_on_off(value); }},
+      {"max-bytes", "how much of a running kernel a command reads at most; 0: no limit", any_text,
+       [](const Settings& s) { return std::to_string(s.max_bytes); },
+       [](Settings& s, Text value) { s.max_bytes = parse_bytes(value); }},
+      {"max-seconds", "how long a command looks at a running kernel at most; 0: no limit", any_text,
+       [](const Settings& s) {
+         return fmt::format("{:g}", std::chrono::duration<double>(s.max_time).count());
+       },
+       [](Settings& s, Text value) { s.max_time = parse_time_limit(value); }},
+      {"strict", "status 4 when a running kernel changed what was read (truth: torn)",
+       switch_values, [](const Settings& s) { return on_off(s.strict); },
+       [](Settings& s, Text value) { s.strict = parse_on_off(value); }},
       {"timing", "time and reads of each phase after every command", switch_values,
        [](const Settings& s) { return on_off(s.timing); },
        [](Settings& s, Text value) { s.timing = parse_on_off(value); }},
   };
   return all;
+}
+
+std::uint64_t parse_bytes(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit(end, text.data() + text.size());
+  std::transform(unit.begin(), unit.end(), unit.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  constexpr std::array<std::pair<std::string_view, unsigned>, 10> units = {{{"", 0},
+                                                                            {"K", 10},
+                                                                            {"KB", 10},
+                                                                            {"KIB", 10},
+                                                                            {"M", 20},
+                                                                            {"MB", 20},
+                                                                            {"MIB", 20},
+                                                                            {"G", 30},
+                                                                            {"GB", 30},
+                                                                            {"GIB", 30}}};
+  const auto known =
+      std::find_if(units.begin(), units.end(), [&](const auto& one) { return one.first == unit; });
+  if (error != std::errc() || known == units.end() || number > (~0ULL >> known->second))
+    throw_error(ErrorKind::usage, "'{}' is not a number of bytes: 1000000, 64M, 2G", text);
+  return number << known->second;
+}
+
+std::chrono::nanoseconds parse_time_limit(std::string_view text) {
+  return text == "0" ? std::chrono::nanoseconds(0) : parse_seconds(text);
 }
 
 const Setting& find_setting(std::string_view name) {

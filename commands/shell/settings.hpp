@@ -1,6 +1,8 @@
 // What `set` changes: how results look, and what else the shell does.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,6 +16,10 @@ struct Settings {
   OutputOptions output;
   bool pager = true;    // long output in the interactive shell
   bool timing = false;  // phases after every command line
+  // Of a command on the kernel that runs. 0: no limit.
+  std::uint64_t max_bytes = 256 << 20;
+  std::chrono::nanoseconds max_time = std::chrono::seconds(10);
+  bool strict = false;  // what stayed torn ends the command with status 4
 };
 
 // One setting as `set` lists, completes and changes it.
@@ -25,6 +31,9 @@ struct Setting {
   void (*set)(Settings& settings, std::string_view value);  // throws Error{usage}
 };
 const std::vector<Setting>& all_settings();
+// "64M", "256KiB", "1000000": bytes. "2.5": seconds; "0": no limit. Throw Error{usage}.
+std::uint64_t parse_bytes(std::string_view text);
+std::chrono::nanoseconds parse_time_limit(std::string_view text);
 // Throws Error{usage} that names the settings.
 const Setting& find_setting(std::string_view name);
 

@@ -28,6 +28,7 @@ class TimedRenderer : public Renderer {
   void flush() override { renderer_->flush(); }
   void end(const Ending& ending) override { renderer_->end(ending); }
   void failure(const std::string& text) override { renderer_->failure(text); }
+  void truth(const std::string& text) override { renderer_->truth(text); }
   void finish() override {
     const PhaseClock::Scope scope(clock_, Phase::print);
     renderer_->finish();

@@ -8,6 +8,8 @@ int exit_status(ErrorKind kind) {
     case ErrorKind::unavailable: return 3;
     case ErrorKind::fault: return 4;
     case ErrorKind::corrupt: return 5;
+    case ErrorKind::torn: return 4;
+    case ErrorKind::limit: return 4;
     case ErrorKind::internal: return 70;
     case ErrorKind::interrupted: return 130;
   }

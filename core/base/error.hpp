@@ -18,9 +18,16 @@ enum class ErrorKind {
   unavailable,  // the target or its debug info cannot be opened, or is of another build
   fault,        // memory that could not be read
   corrupt,      // the kernel's data makes no sense, or has a layout that we do not know
+  torn,         // the running kernel changed its data while they were read
+  limit,        // so much was read or so long it took as the user allows
   internal,     // a fault of our own
   interrupted,  // Ctrl-C
 };
+
+// Whether the target's data are to blame: a walk notes it and goes on.
+constexpr bool is_about_data(ErrorKind kind) {
+  return kind == ErrorKind::fault || kind == ErrorKind::corrupt || kind == ErrorKind::torn;
+}
 
 // The exit status of a program that ended with this kind of error.
 int exit_status(ErrorKind kind);
@@ -77,7 +84,7 @@ std::optional<Error> lost_in(Body&& body) {
     body();
     return std::nullopt;
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::fault && error.kind() != ErrorKind::corrupt) throw;
+    if (!is_about_data(error.kind())) throw;
     return error;
   }
 }
@@ -101,7 +108,7 @@ auto if_readable(Body&& body) -> std::optional<decltype(body())> {
   try {
     return body();
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::fault && error.kind() != ErrorKind::corrupt) throw;
+    if (!is_about_data(error.kind())) throw;
     return std::nullopt;
   }
 }

@@ -107,7 +107,7 @@ void FieldGroup::cover(const Field& field) {
 
 // NOLINTNEXTLINE: what of small_ is used is filled below
 StructCopy::StructCopy(const FieldGroup& group, const VirtReader& memory, VirtAddr at)
-    : group_(&group), at_(at) {
+    : group_(&group), at_(at), tracker_(memory.tracks_use() ? &memory : nullptr) {
   if (group.spans().empty())
     throw_error(ErrorKind::corrupt, "the debug info has no {} (see `layout`)", group.structure());
   for (const Span& span : group.spans()) size_ += span.size;
@@ -115,7 +115,7 @@ StructCopy::StructCopy(const FieldGroup& group, const VirtReader& memory, VirtAd
   const MutableBytes into = large_.empty() ? MutableBytes(small_) : MutableBytes(large_);
   std::uint64_t done = 0;
   for (const Span& span : group.spans()) {
-    memory.read(at + span.offset, into.subspan(done, span.size));
+    memory.peek(at + span.offset, into.subspan(done, span.size));
     done += span.size;
   }
 }

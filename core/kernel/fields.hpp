@@ -122,6 +122,11 @@ class StructCopy {
 
  private:
   Bytes bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
+    const Bytes found = copied_bytes(field, offset, size);
+    if (tracker_ != nullptr) tracker_->used(at_ + offset, found, {field.structure, field.spelling});
+    return found;
+  }
+  Bytes copied_bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
     const Span& first = group_->spans().front();
     if (field.present() && offset >= first.offset && offset + size <= first.offset + first.size)
       return data().subspan(offset - first.offset, size);
@@ -132,6 +137,7 @@ class StructCopy {
 
   const FieldGroup* group_;
   VirtAddr at_;
+  const VirtReader* tracker_ = nullptr;  // wants to know which fields matter
   // The spans, one after the other. Most structs are small, and there are many of them: no
   // allocation for those.
   std::uint64_t size_ = 0;

@@ -56,7 +56,8 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
       finder_(finder),
       vmcoreinfo_(note_of(dump)),
       address_space_(page_tables_of(dump, vmcoreinfo_)),
-      memory_(address_space_ ? *address_space_ : *dump.kernel_memory()),
+      memory_(lay_out_memory()),
+      physical_(direct_map_memory_ ? *direct_map_memory_ : dump.memory()),
       live_(dump.is_live()
                 ? std::make_unique<LiveSystem>(*dump.system_root(),
                                                std::set<std::string, std::less<>>(
@@ -67,6 +68,13 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
                   [this](std::string_view module) { return known_build_id(module); }) {}
 
 Kernel::~Kernel() = default;
+
+const VirtReader& Kernel::lay_out_memory() {
+  if (address_space_) return *address_space_;
+  steady_.emplace(*dump_.kernel_memory());
+  direct_map_memory_.emplace(*steady_, dump_.direct_map().start, dump_.direct_map().size);
+  return *steady_;
+}
 
 const Types& Kernel::types() const {
   return debug_info_.types();

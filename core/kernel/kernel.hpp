@@ -13,6 +13,7 @@
 #include "core/kernel/modules.hpp"
 #include "core/kernel/vmcoreinfo.hpp"
 #include "core/memory/dump.hpp"
+#include "core/memory/steady.hpp"
 #include "core/paging/address_space.hpp"
 
 namespace kvmscope {
@@ -29,9 +30,12 @@ class Kernel {
 
   const Dump& dump() const { return dump_; }
   const VmCoreInfo& vmcoreinfo() const { return vmcoreinfo_; }
-  const PhysReader& physical() const { return dump_.memory(); }
+  const PhysReader& physical() const { return physical_; }
   // Kernel virtual memory: through the kernel's own page tables, or as the target maps it.
   const VirtReader& memory() const { return memory_; }
+  // What memory() is when the kernel runs: what is read through it can be checked afterwards.
+  // nullptr: a dump, which stands still.
+  const SteadyMemory* steady() const { return steady_ ? &*steady_ : nullptr; }
   // Of the kernel that runs; nullptr: a dump.
   const LiveSystem* live() const { return live_.get(); }
   const DebugInfo& debug_info() const { return debug_info_; }
@@ -66,6 +70,7 @@ class Kernel {
   VirtAddr page_struct(Pfn frame, std::uint64_t struct_size) const;
 
  private:
+  const VirtReader& lay_out_memory();
   VirtAddr page_offset_base() const;
   std::uint64_t direct_map_size() const;
   const SymbolSource* find_vmlinux_symbols() const;
@@ -82,7 +87,10 @@ class Kernel {
   const DebugFinder& finder_;
   VmCoreInfo vmcoreinfo_;
   mutable std::optional<AddressSpace> address_space_;  // none: the target maps its memory itself
+  std::optional<SteadyMemory> steady_;                 // none: a dump
+  std::optional<DirectMapMemory> direct_map_memory_;   // over steady_
   const VirtReader& memory_;
+  const PhysReader& physical_;
   std::unique_ptr<LiveSystem> live_;
   DebugInfo debug_info_;
   mutable std::optional<std::vector<Module>> modules_;

@@ -30,8 +30,9 @@ Kvm::Kvm(const Kernel& kernel)
   // With CONFIG_KVM=y its variables are vmlinux's.
   if (!kernel.find_symbol("vmlinux", "vm_list"))
     throw_error(ErrorKind::unavailable,
-                "kvm is not loaded in this kernel ({}): there is nothing to look at",
-                kernel.vmcoreinfo().release());
+                "kvm is not loaded in this kernel ({}): there is nothing to look at{}",
+                kernel.vmcoreinfo().release(),
+                kernel.steady() != nullptr ? " (modprobe kvm_amd or kvm_intel loads it)" : "");
   kernel.debug_info().fetch("vmlinux");
 }
 
@@ -46,10 +47,23 @@ bool Kvm::flag(std::string_view name) const {
 
 const SpteFormat& Kvm::spte_format() const {
   if (!spte_format_) {
-    spte_format_ = read_spte_format(kernel_);
-    spte_format_->empty = empty_spte();
+    keep_masks();
+    SpteFormat format = read_spte_format(kernel_);
+    format.empty = empty_spte();
+    if (kernel_.steady() != nullptr) kernel_.steady()->drop_kept();
+    spte_format_ = format;
   }
   return *spte_format_;
+}
+
+// While the kernel runs each read is a system call, and the masks lie side by side.
+void Kvm::keep_masks() const {
+  const SteadyMemory* steady = kernel_.steady();
+  const std::optional<Symbol> mask =
+      steady != nullptr ? variable("shadow_present_mask") : std::nullopt;
+  if (!mask) return;
+  constexpr std::uint64_t around = 512;
+  lost_in([&] { steady->keep(VirtAddr{mask->address} - around, 2 * around); });
 }
 
 // Since v6.10 an empty entry is not 0; a vCPU's cache of fresh pages knows what it is.
@@ -72,8 +86,26 @@ std::uint64_t Kvm::empty_spte() const {
 Vm Kvm::vm_at(VirtAddr address, unsigned index) const {
   return with_context([&] { return fmt::format("reading the VM at {:#x}", address.value); },
                       [&] {
-                        return Vm{index, address, {layout_.vm(), memory(), address}};
+                        Vm vm{index, address, {layout_.vm(), memory(), address}};
+                        if (kernel_.steady() != nullptr) check_alive(address);
+                        return vm;
                       });
+}
+
+// Memory of a VM that is gone reads as zeros, or as something else: only vm_list tells.
+void Kvm::check_alive(VirtAddr vm) const {
+  const VirtAddr link = vm + layout_.vm().vm_list.offset;
+  const bool linked = if_readable([&] {
+                        const VirtAddr next{memory().u64(link)};
+                        return memory().u64(next + 8) == link.value;
+                      }).value_or(false);
+  if (!linked)
+    throw_error(ErrorKind::torn,
+                "the VM at {:#x} died, or others came and went beside it on vm_list", vm.value);
+}
+
+void Kvm::forget_values() {
+  spte_format_.reset();
 }
 
 void Kvm::each_vm_address(const std::function<void(VirtAddr)>& visit) const {
@@ -147,30 +179,6 @@ std::optional<ShadowPage> Kvm::page_of_table(PhysAddr table) const {
   const ShadowPage page = shadow_page(owner);
   if (page.spt != kernel_.direct_map(table)) return std::nullopt;
   return page;
-}
-
-void Kvm::each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const {
-  const std::uint64_t link = layout_.page().link.offset;
-  require(layout_.page().link);
-  std::uint64_t found = 0;
-  const auto visit_page = [&](VirtAddr node) {
-    ++found;
-    visit(node - link);
-  };
-  with_context(
-      [&] {
-        // The count holds invalid roots too, which are on no list, so it tells the most.
-        const std::optional<std::uint64_t> used = vm.fields.find(layout_.vm().used_pages);
-        const std::string missing =
-            used && *used >= found
-                ? fmt::format(": at most {} of {} pages are missing", *used - found, *used)
-                : "";
-        return fmt::format("walking active_mmu_pages of VM {}{}", vm.index, missing);
-      },
-      [&] {
-        walk_list_from_both_ends(memory(), vm.fields.address_of(layout_.vm().active_pages),
-                                 visit_page, most_pages);
-      });
 }
 
 bool Kvm::uses_tdp_mmu(const Vm& vm) const {

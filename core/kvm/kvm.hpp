@@ -56,6 +56,8 @@ class Kvm {
   const Layout& layout() const { return layout_; }
   const Tasks& tasks() const { return tasks_; }
   const SpteFormat& spte_format() const;
+  // What may change while the kernel runs is read again from now on.
+  void forget_values();
 
   // A variable of kvm.ko (or of vmlinux when KVM is built in); none: no such symbol.
   std::optional<Symbol> variable(std::string_view name) const;
@@ -63,7 +65,10 @@ class Kvm {
 
   // The address of every struct kvm, newest first, as vm_list has them.
   void each_vm_address(const std::function<void(VirtAddr)>& visit) const;
+  // Throws Error{torn} when the kernel runs and the VM is not on vm_list any more.
   Vm vm_at(VirtAddr address, unsigned index) const;
+  // Throws Error{torn} when the struct kvm at `vm` is not on vm_list. For a kernel that runs.
+  void check_alive(VirtAddr vm) const;
   // "PID-FD" of debugfs; none where the kernel keeps no such name.
   std::optional<std::string> id(const Vm& vm) const;
 
@@ -79,12 +84,21 @@ class Kvm {
   std::vector<Root> roots(const Vcpu& vcpu) const;
 
   ShadowPage shadow_page(VirtAddr address) const;
+  // The caller's work depends on `page` being the page that it was when it was read.
+  void use_identity(const ShadowPage& page) const;
   // The shadow page whose table is at `table`, through page_private(); none when the
   // frame is no table of KVM's (private is shared by all subsystems, so it is checked).
   std::optional<ShadowPage> page_of_table(PhysAddr table) const;
   // Calls `visit` with the address of each struct kvm_mmu_page on arch.active_mmu_pages, in list
   // order. A break in the list costs what lies behind it up to the next one, counted from the end.
-  void each_active_page(const Vm& vm, const std::function<void(VirtAddr)>& visit) const;
+  // While the kernel runs the list is walked first, again if its pages changed; headers come from
+  // that walk until `finish` has run. Throws Error{torn} at the end when they still did: pages may
+  // be missing, or be gone.
+  void each_active_page(
+      const Vm& vm, const std::function<void(VirtAddr)>& visit,
+      const std::function<void()>& finish = [] {}) const;
+  // How many there are. While the kernel runs it is the caller who checks what was used.
+  std::uint64_t active_page_count(const Vm& vm) const;
   // The roots on arch.tdp_mmu_roots; none while the TDP MMU is off.
   std::vector<VirtAddr> tdp_roots(const Vm& vm) const;
   bool uses_tdp_mmu(const Vm& vm) const;
@@ -101,6 +115,9 @@ class Kvm {
   void fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
                  const StructCopy& mmu) const;
   void add_pae_entries(const Root& root, std::vector<Root>& roots) const;
+  void use_page_counters(const Vm& vm) const;
+  void walk_active_pages(const Vm& vm, const std::function<void(VirtAddr)>& visit) const;
+  void keep_masks() const;
   std::uint64_t empty_spte() const;
   XArrayLayout vcpu_array_layout(const Vm& vm) const;
 

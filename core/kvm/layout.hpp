@@ -29,6 +29,10 @@ struct VmFields : FieldGroup {
       "arch.n_used_mmu_pages",  // until v6.19
   });
   Field max_pages = field({"arch.n_max_mmu_pages"});
+  // These only grow: with used_pages they show that the set of shadow pages has changed. Read only
+  // while the kernel runs.
+  Field pages_created = optional_place({"stat.mmu_cache_miss"});
+  Field pages_zapped = optional_place({"stat.mmu_shadow_zapped"});
   Field active_pages = place({"arch.active_mmu_pages"});
   Field valid_gen = optional({"arch.mmu_valid_gen"});  // absent in v5.1 to v5.3
   Field invalidate_seq = field({

@@ -8,7 +8,10 @@
 namespace kvmscope::kvm {
 
 LevelCounter::LevelCounter(const Kvm& kvm, OnLost lost)
-    : kvm_(kvm), format_(kvm.spte_format()), lost_(std::move(lost)) {}
+    : kvm_(kvm),
+      format_(kvm.spte_format()),
+      lost_(std::move(lost)),
+      shapes_(kvm.kernel().steady() != nullptr) {}
 
 LevelCounts LevelCounter::count(const TreeStart& start) {
   path_.clear();
@@ -26,7 +29,7 @@ const LevelCounts& LevelCounter::count_table(PhysAddr table, unsigned level, boo
   if (Table entries; read_or_lose(table, entries)) {
     path_.push_back(table);
     if (level == 1)
-      counts.leaves[1] = count_leaves(entries);
+      counts.leaves[1] = count_leaves(entries, counts);
     else
       counts = count_entries(entries, level, special);
     path_.pop_back();
@@ -36,14 +39,17 @@ const LevelCounts& LevelCounter::count_table(PhysAddr table, unsigned level, boo
 
 bool LevelCounter::read_or_lose(PhysAddr at, Table& into) {
   const std::optional<Error> lost =
-      lost_in([&] { kvm_.kernel().physical().read(at, std::as_writable_bytes(std::span(into))); });
+      lost_in([&] { kvm_.kernel().physical().peek(at, std::as_writable_bytes(std::span(into))); });
   if (lost) lost_(*lost);
   return !lost;
 }
 
 // Most tables are of level 1 and full: no branch per entry where one bit tells.
-std::uint64_t LevelCounter::count_leaves(const Table& table) const {
+std::uint64_t LevelCounter::count_leaves(const Table& table, LevelCounts& counts) const {
   std::uint64_t leaves = 0;
+  if (shapes_)
+    for (unsigned i = 0; i < entries_per_table; ++i)
+      if (format_.is_present(table[i])) counts.add_to_shape(1, i);
   if (format_.mmu_present != 0)
     for (const std::uint64_t entry : table) leaves += (entry & format_.mmu_present) != 0 ? 1 : 0;
   else
@@ -53,14 +59,17 @@ std::uint64_t LevelCounter::count_leaves(const Table& table) const {
 
 LevelCounts LevelCounter::count_entries(const Table& table, unsigned level, bool special) {
   LevelCounts counts;
-  for (const std::uint64_t entry : table) {
+  for (unsigned index = 0; index < entries_per_table; ++index) {
+    const std::uint64_t entry = table[index];
     if (format_.is_empty(entry)) continue;
     const SpteKind kind = special ? special_kind(entry) : format_.kind(entry, level);
     if (kind == SpteKind::leaf) {
       ++counts.leaves[level];
+      counts.add_to_shape(level, index);
     } else if (kind == SpteKind::table) {
       ++counts.tables[level];
       const PhysAddr target = format_.target(entry);
+      counts.add_to_shape(level, target.value | index);
       if (std::find(path_.begin(), path_.end(), target) != path_.end()) {
         lost_(met_again(target));
         continue;
@@ -69,6 +78,7 @@ LevelCounts LevelCounter::count_entries(const Table& table, unsigned level, bool
       for (unsigned i = 1; i < level; ++i) {
         counts.tables[i] += below.tables[i];
         counts.leaves[i] += below.leaves[i];
+        counts.add_to_shape(i, below.shape[i]);
       }
     }
   }

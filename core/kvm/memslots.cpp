@@ -33,6 +33,8 @@ std::vector<Memslot> Kvm::memslots(const Vm& vm) const {
     const VirtAddr set{vm.fields.get(layout_.vm().memslots, as_id)};
     if (set.value == 0) continue;
     const StructCopy copy(set_fields, memory(), set);
+    // What follows belongs to this generation.
+    copy.find(set_fields.generation);
     with_context([&] { return fmt::format("reading memslots of VM {}", vm.index); },
                  [&] {
                    if (set_fields.gfn_tree.present()) {

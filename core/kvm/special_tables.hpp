@@ -36,4 +36,7 @@ Table top_table(const Kvm& kvm, const TreeStart& start);
 
 Error met_again(PhysAddr table);
 
+// Guest virtual addresses are shown canonical, as the guest writes them.
+std::uint64_t canonical(const TreeStart& start, std::uint64_t address);
+
 }  // namespace kvmscope::kvm

@@ -36,7 +36,9 @@ const Table& UnsyncReplay::table_of(Page& page) {
 // The page behind an entry whose bit is set; nullptr when the bit is stale.
 UnsyncReplay::Page* UnsyncReplay::child_of(Page& parent, unsigned index) {
   const SpteFormat& format = kvm_.spte_format();
-  const std::uint64_t spte = table_of(parent)[index];
+  const Table& table = table_of(parent);
+  use_entry(kvm_.memory(), parent.copy.spt, table, index);
+  const std::uint64_t spte = table[index];
   if (!format.is_present(spte) || format.is_leaf(spte, parent.copy.level())) return nullptr;
   const PhysAddr target = format.target(spte);
   std::optional<ShadowPage> child;

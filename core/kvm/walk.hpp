@@ -43,6 +43,8 @@ struct Entry {
   const Error* parent_lost = nullptr;                // why that could not be read, if there is one
   const std::optional<ShadowPage>* child = nullptr;  // of a table entry; empty: not known
   const Error* lost = nullptr;  // why the child, or its table, could not be read
+  std::optional<Gfn> gfn;       // that a leaf maps, where the walk read it along
+  std::string torn = {};        // what of it changed while the kernel ran; empty: nothing
 };
 
 struct TreeLimits {
@@ -54,7 +56,9 @@ struct TreeLimits {
 };
 
 // Depth-first over the non-empty entries. `enter` and `leave` surround the entries below the
-// one visited last; there are none where Entry::lost says why. Throws Error{fault} when the root's
+// one visited last; there are none where Entry::lost says why. While the kernel runs, each table is
+// read again together with what its entries lead to and with the entries that lead to it from the
+// root down; one entry is torn where that changed each time. Throws Error{fault} when the root's
 // table is missing or max_entries is reached, Error{corrupt} when a table comes again on its own
 // path.
 struct TreeVisitor {

@@ -45,4 +45,7 @@ class KcoreMemory final : public VirtReader {
   mutable ReadCounts counts_;
 };
 
+// Why /proc/kcore below `system_root` could not be opened, errno `reason`, and what to do.
+std::string kcore_advice(int reason, const std::string& system_root);
+
 }  // namespace kvmscope

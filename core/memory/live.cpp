@@ -11,6 +11,7 @@
 #include "core/base/error.hpp"
 #include "core/memory/elf_headers.hpp"
 #include "core/memory/kcore.hpp"
+#include "core/memory/steady.hpp"
 
 namespace kvmscope {
 namespace {
@@ -20,30 +21,12 @@ namespace fs = std::filesystem;
 // Headers and notes are a few KiB; a file that claims more is none of the kernel's.
 constexpr std::uint64_t largest_head = 16 << 20;
 
-// Physical memory, through the direct map.
-class DirectMapMemory final : public PhysReader {
- public:
-  explicit DirectMapMemory(const KcoreMemory& memory) : memory_(memory) {}
-
-  void read(PhysAddr at, MutableBytes into) const override {
-    const DirectMap& map = memory_.direct_map();
-    if (at.value >= map.size || into.size() > map.size - at.value)
-      throw_error(ErrorKind::fault, "physical address {:#x}: the direct map ends before it",
-                  at.value);
-    with_context([&] { return fmt::format("reading physical address {:#x}", at.value); },
-                 [&] { memory_.read(map.start + at.value, into); });
-  }
-
- private:
-  const KcoreMemory& memory_;
-};
-
 class LiveKernel final : public Dump {
  public:
   LiveKernel(KcoreMemory memory, std::optional<std::string> vmcoreinfo, std::string system_root,
              OpenLog* log)
       : virtual_(std::move(memory)),
-        physical_(virtual_),
+        physical_(virtual_, virtual_.direct_map().start, virtual_.direct_map().size),
         vmcoreinfo_(std::move(vmcoreinfo)),
         system_root_(std::move(system_root)),
         log_(log) {}
@@ -99,18 +82,6 @@ std::string lockdown_mode(const fs::path& root) {
   return mode == "none" ? "" : mode;
 }
 
-std::string advice(int reason, const fs::path& root) {
-  if (reason == ENOENT)
-    return "this kernel has no /proc/kcore (CONFIG_PROC_KCORE), or /proc is not mounted here; a "
-           "dump is opened with -c FILE";
-  if (reason != EPERM && reason != EACCES) return "a dump is opened with -c FILE";
-  if (const std::string mode = lockdown_mode(root); mode == "confidentiality")
-    return "the kernel is locked down (/sys/kernel/security/lockdown: confidentiality), which "
-           "forbids it to root, too: boot without lockdown=confidentiality, or take a dump";
-  return "the running kernel can be looked at by root only (it takes CAP_SYS_RAWIO): use sudo, or "
-         "open a dump with -c FILE";
-}
-
 FileDescriptor open_file(const fs::path& root, OpenLog* log) {
   const fs::path path = root / "proc/kcore";
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -120,7 +91,7 @@ FileDescriptor open_file(const fs::path& root, OpenLog* log) {
   }
   const int reason = errno;
   throw_error(ErrorKind::unavailable, "cannot open {}: {}; {}", path.string(),
-              std::strerror(reason), advice(reason, root));
+              std::strerror(reason), kcore_advice(reason, root.string()));
 }
 
 // Bytes from the start of the file; fewer when it ends before.
@@ -160,6 +131,18 @@ std::vector<KcoreSegment> segments_of(const std::vector<Elf64_Phdr>& headers) {
 }
 
 }  // namespace
+
+std::string kcore_advice(int reason, const std::string& system_root) {
+  if (reason == ENOENT)
+    return "this kernel has no /proc/kcore (CONFIG_PROC_KCORE), or /proc is not mounted here; a "
+           "dump is opened with -c FILE";
+  if (reason != EPERM && reason != EACCES) return "a dump is opened with -c FILE";
+  if (const std::string mode = lockdown_mode(system_root); mode == "confidentiality")
+    return "the kernel is locked down (/sys/kernel/security/lockdown: confidentiality), which "
+           "forbids it to root, too: boot without lockdown=confidentiality, or take a dump";
+  return "the running kernel can be looked at by root only (it takes CAP_SYS_RAWIO): use sudo, or "
+         "open a dump with -c FILE";
+}
 
 std::unique_ptr<Dump> open_live(const std::string& system_root, OpenLog* log) {
   FileDescriptor file = open_file(system_root, log);

@@ -22,7 +22,7 @@ std::string reason_of(Read&& read) {
     read();
     return {};
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::fault && error.kind() != ErrorKind::corrupt) throw;
+    if (!is_about_data(error.kind())) throw;
     return error.what();
   }
 }

@@ -58,7 +58,7 @@ std::string pointer_text(const Object& object, std::uint64_t number, const Forma
     return fmt::format("{} = {}", address, string_at(object.memory(), VirtAddr{number}));
   } catch (const Error& error) {
     // The pointer itself was read: what it points to is an extra.
-    if (error.kind() != ErrorKind::fault && error.kind() != ErrorKind::corrupt) throw;
+    if (!is_about_data(error.kind())) throw;
     return fmt::format("{} = <cannot read: {}>", address, error.what());
   }
 }

@@ -85,7 +85,7 @@ Examples:
   history
   history 200 | grep roots
 
-Needs neither a dump nor debug info.
+Needs neither a target nor debug info.
 )");
   EXPECT_NE(answer("help quit").out.find("Also called q, exit."), std::string::npos);
 }

@@ -185,7 +185,9 @@ constexpr Declaration declarations[] = {
     {oldest, newest, R"(struct { int counter; } online_vcpus; int created_vcpus;
          struct list_head vm_list;)"},
     {v7_3, newest, "struct { u64 mmu_flooded; u64 mmu_shadow_pages; } stat;"},
-    {oldest, v6_18, "struct { u64 mmu_flooded; u64 mmu_unsync; } stat;"},
+    {v4_19, v4_19, "struct { u64 mmu_flooded; u64 mmu_unsync; } stat;"},
+    {v5_4, v6_18, R"(struct { u64 mmu_shadow_zapped; u64 mmu_flooded; u64 mmu_cache_miss;
+         u64 mmu_unsync; } stat;)"},
     {oldest, v6_6, "struct { u64 mmu_page_hash[512];"},
     {v6_12, newest, "struct { u64 *mmu_page_hash;"},
     {v4_19, v4_19, "unsigned n_used_mmu_pages, n_requested_mmu_pages, n_max_mmu_pages;"},

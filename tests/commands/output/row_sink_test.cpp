@@ -2,6 +2,7 @@
 
 #include "commands/output/row_sink.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/base/interrupt.hpp"
@@ -88,6 +89,100 @@ TEST(RecordView, GivesValuesByName) {
   EXPECT_EQ(view.text("parents"), "-");
   EXPECT_FALSE(view.is_lost("sp"));
   EXPECT_THROW(view.text("nope"), Error);
+}
+
+// ---- the truth of records about a kernel that runs
+
+std::vector<Column> with_truth() {
+  std::vector<Column> columns = page_columns();
+  columns.push_back(truth_column());
+  return columns;
+}
+
+Rendered render_live(const std::function<void(RowSink&)>& body) {
+  return render({.options = {.format = "jsonl"}, .columns = with_truth()}, body);
+}
+
+TEST(RowSinkLive, ARecordIsTornIfSomethingItWasMadeFromChanged) {
+  std::string change;
+  const Rendered got = render_live([&](RowSink& rows) {
+    rows.set_live([&] { return change; });
+    rows.add(page(1, 1));
+    change = "role was 1, is 2";
+    rows.add(page(2, 1));
+    EXPECT_TRUE(rows.torn());
+  });
+  EXPECT_THAT(got.out, testing::HasSubstr(R"("truth": "stable"})"));
+  EXPECT_THAT(got.out, testing::HasSubstr(R"("truth": "torn", "notes": ["role was 1, is 2"]})"));
+  EXPECT_EQ(got.status, 0);
+}
+
+TEST(RowSinkLive, ALostValueOfATornRecordIsNoFailure) {
+  const Rendered got = render_live([&](RowSink& rows) {
+    rows.set_live([] { return std::string(); });
+    Record record = page(1, 1);
+    record.values[1] = Lost{"it changed", false, true};
+    rows.add(std::move(record));
+    record = page(2, 1);
+    record.values[1] = Lost{"a loop", true};
+    rows.add_checked(std::move(record), std::nullopt, "the list changed");
+    EXPECT_EQ(rows.status(), 0);
+    record = page(3, 1);
+    record.values[1] = Lost{"a loop", true};
+    rows.add_checked(std::move(record), std::nullopt, "");
+  });
+  EXPECT_EQ(got.status, 5);
+}
+
+TEST(RowSinkLive, ADraftIsSentOnlyWhenItIsKnownHowTrueItIs) {
+  const Rendered got = render_live([&](RowSink& rows) {
+    rows.set_live([] { return std::string(); });
+    Draft draft;
+    rows.draft(draft, [&] {
+      rows.add(page(1, 1));
+      rows.note("a note");
+      rows.set_status(4);
+    });
+    EXPECT_TRUE(draft.damaged());
+    EXPECT_EQ(rows.status(), 0);
+    Draft dropped;
+    rows.draft(dropped, [&] { rows.add(page(7, 1)); });
+    rows.send(std::move(draft), "");
+    EXPECT_EQ(rows.status(), 4);
+  });
+  EXPECT_THAT(got.out, testing::HasSubstr(R"("sp": "0x1")"));
+  EXPECT_THAT(got.out, testing::Not(testing::HasSubstr(R"("sp": "0x7")")));
+  EXPECT_EQ(got.errors, "kvmscope: note: a note\n");
+}
+
+TEST(RowSinkLive, WhatATornDraftSaysOfDamageDoesNotCount) {
+  const Rendered got = render_live([&](RowSink& rows) {
+    rows.set_live([] { return std::string(); });
+    Draft draft;
+    rows.draft(draft, [&] {
+      rows.attempt([] { return std::string("VM 3"); },
+                   [] { throw Error(ErrorKind::corrupt, "poison"); });
+      rows.add(page(1, 1));
+    });
+    rows.send(std::move(draft), "the list changed");
+    EXPECT_TRUE(rows.torn());
+  });
+  EXPECT_EQ(got.status, 0);
+}
+
+TEST(RowSinkLive, AttemptTakesTornDataForTorn) {
+  const Rendered got = render_live([&](RowSink& rows) {
+    rows.set_live([] { return std::string(); });
+    EXPECT_FALSE(rows.attempt([] { return std::string("VM 3"); },
+                              [] { throw Error(ErrorKind::torn, "it changed"); }));
+    EXPECT_TRUE(rows.torn());
+    // A limit is reached for all that follows: nothing goes on after it.
+    EXPECT_THROW(rows.attempt([] { return std::string("VM 4"); },
+                              [] { throw Error(ErrorKind::limit, "too much"); }),
+                 Error);
+  });
+  EXPECT_EQ(got.status, 0);
+  EXPECT_EQ(got.errors, "kvmscope: note: VM 3: it changed\n");
 }
 
 }  // namespace

@@ -37,5 +37,23 @@ TEST(Settings, RefuseWrongNamesAndValues) {
   EXPECT_THROW(find_setting("pager").set(settings, "maybe"), Error);
 }
 
+TEST(Settings, TakeBytesWithAUnit) {
+  EXPECT_EQ(parse_bytes("1000000"), 1'000'000u);
+  EXPECT_EQ(parse_bytes("64k"), 64u << 10);
+  EXPECT_EQ(parse_bytes("256MiB"), 256u << 20);
+  EXPECT_EQ(parse_bytes("2G"), 2ULL << 30);
+  EXPECT_EQ(parse_bytes("0"), 0u);
+  for (const char* wrong : {"", "M", "-1", "1.5M", "64 M", "3X", "99999999999999G"})
+    EXPECT_THROW(parse_bytes(wrong), Error) << wrong;
+}
+
+TEST(Settings, TakeATimeLimitOrNone) {
+  EXPECT_EQ(parse_time_limit("10"), std::chrono::seconds(10));
+  EXPECT_EQ(parse_time_limit("0.25"), std::chrono::milliseconds(250));
+  EXPECT_EQ(parse_time_limit("0"), std::chrono::nanoseconds(0));
+  for (const char* wrong : {"", "-1", "10s", "nan", "inf"})
+    EXPECT_THROW(parse_time_limit(wrong), Error) << wrong;
+}
+
 }  // namespace
 }  // namespace kvmscope

@@ -34,6 +34,8 @@ TEST(Error, EndsTheProgramWithTheStatusOfItsKind) {
   EXPECT_EQ(exit_status(ErrorKind::unavailable), 3);
   EXPECT_EQ(exit_status(ErrorKind::fault), 4);
   EXPECT_EQ(exit_status(ErrorKind::corrupt), 5);
+  EXPECT_EQ(exit_status(ErrorKind::torn), 4);
+  EXPECT_EQ(exit_status(ErrorKind::limit), 4);
   EXPECT_EQ(exit_status(ErrorKind::internal), 70);
   EXPECT_EQ(exit_status(ErrorKind::interrupted), 130);
 }

@@ -96,5 +96,43 @@ TEST_F(Files, CannotBeFoldersWhenMapped) {
   EXPECT_ERROR(MappedFile(folder_).bytes(), ErrorKind::unavailable, "");
 }
 
+TEST_F(Files, AreReadLineByLineAndAgain) {
+  const std::string path = file("one\n\nthree");
+  const FileDescriptor fd = open_read_only(path);
+  for (int pass = 0; pass < 2; ++pass) {
+    FileLines lines(fd.get(), path);
+    EXPECT_EQ(lines.next(), "one");
+    EXPECT_EQ(lines.next(), "");
+    EXPECT_EQ(lines.next(), "three") << "without a line end";
+    EXPECT_EQ(lines.next(), std::nullopt);
+    EXPECT_EQ(lines.next(), std::nullopt);
+  }
+}
+
+TEST_F(Files, HaveLinesLongerThanAnyBuffer) {
+  const std::string wide(300'000, 'x');
+  const std::string path = file("first\n" + wide + "\nlast\n");
+  const FileDescriptor fd = open_read_only(path);
+  FileLines lines(fd.get(), path);
+  EXPECT_EQ(lines.next(), "first");
+  EXPECT_EQ(lines.next(), wide);
+  EXPECT_EQ(lines.next(), "last");
+  EXPECT_EQ(lines.next(), std::nullopt);
+}
+
+TEST_F(Files, ThatCannotBeRewoundSaySo) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const FileDescriptor out(ends[0]), in(ends[1]);
+  EXPECT_ERROR(FileLines(out.get(), "a pipe"), ErrorKind::unavailable, "a pipe");
+}
+
+TEST_F(Files, AreReadAsTextUpToALimit) {
+  const std::string path = file("0123456789");
+  EXPECT_EQ(read_text(path), "0123456789");
+  EXPECT_EQ(read_text(path, nullptr, 4), "0123");
+  EXPECT_ERROR(read_text("/no/such/file"), ErrorKind::unavailable, "No such file");
+}
+
 }  // namespace
 }  // namespace kvmscope
