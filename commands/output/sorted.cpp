@@ -1,6 +1,7 @@
 // --sort: the only case in which all records are held.
 
 #include <algorithm>
+#include <memory>
 
 #include "commands/output/make.hpp"
 #include "commands/output/selection.hpp"
@@ -14,10 +15,10 @@ class Sorted : public Renderer {
       : Renderer(job, out, messages), key_(find_sort_key(job)), renderer_(std::move(renderer)) {}
 
   void record(Record record, std::optional<bool>) override {
-    records_.push_back({std::move(record), std::nullopt});
+    records_.push_back({std::move(record), nullptr});
   }
   void changed_record(Record record, const Record& before) override {
-    records_.push_back({std::move(record), before});
+    records_.push_back({std::move(record), std::make_unique<Record>(before)});
   }
   void note(const std::string& text) override { renderer_->note(text); }
   void failure(const std::string& text) override { renderer_->failure(text); }
@@ -46,7 +47,7 @@ class Sorted : public Renderer {
  private:
   struct Kept {
     Record record;
-    std::optional<Record> before;
+    std::unique_ptr<Record> before;  // of a record that changed since the round before
   };
 
   void send() {
