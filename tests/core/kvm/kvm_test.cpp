@@ -211,8 +211,8 @@ TEST(Kvm, ShowsTheActivePagesBehindOneThatIsMissingAndSaysHowManyAreNot) {
   FakeVm& vm = kernel.add_vm();
   std::vector<VirtAddr> pages;
   for (int i = 0; i < 7; ++i) pages.push_back(vm.add_page({.level = 1}).address);
-  kernel.memory().leave_out(pages[2]);
-  kernel.memory().leave_out(pages[4]);
+  kernel.memory().leave_out(pages[2], 16);
+  kernel.memory().leave_out(pages[4], 16);
   std::vector<VirtAddr> found;
   const auto walk = [&] {
     kernel.kvm().each_active_page(kernel.vm(), [&](VirtAddr at) { found.push_back(at); });
