@@ -102,18 +102,18 @@ TEST_F(GivenUp, ShellsSayHowToStartACommandThatNeedsRoot) {
     Shell shell;
     Program program;
     give_up_root(shell.session, program);
-    return answer(shell, "trace 1 --level 2") + answer(shell, "trace");
+    return answer(shell, "trace load 1 --for 2") + answer(shell, "trace events");
   });
   EXPECT_NE(
-      said.find("3: kvmscope: trace needs root, which kvmscope gave up when it had opened the "
-                "target: start it from your own shell, `sudo kvmscope trace`"),
+      said.find("3: kvmscope: trace load needs root, which kvmscope gave up when it had opened the "
+                "target: start it from your own shell, `sudo kvmscope trace load"),
       std::string::npos)
       << said;
 }
 
 TEST_F(GivenUp, RootIsNotWhereTheCommandLineNamesACommandThatNeedsIt) {
   Shell shell;
-  const std::string script = file("script", "pages 1\ntrace\n");
+  const std::string script = file("script", "pages 1\ntrace load\n");
   struct Case {
     std::vector<std::string> command, lines, scripts;
     bool needed;
