@@ -5,7 +5,7 @@
 namespace kvmscope::tracing {
 namespace {
 
-constexpr std::uint64_t most_buckets = 20;
+constexpr std::uint64_t most_buckets = 10;
 
 std::uint64_t next_width(std::uint64_t width) {
   std::uint64_t power = 1;

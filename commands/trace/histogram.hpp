@@ -14,7 +14,7 @@ struct Bucket {
   bool operator==(const Bucket&) const = default;
 };
 
-// From the lowest value to the highest, empty ranges in between too, at most 20 of them; their
+// From the lowest value to the highest, empty ranges in between too, at most 10 of them; their
 // width is 1, 2 or 5 times a power of ten.
 std::vector<Bucket> histogram(const std::vector<std::uint64_t>& values);
 

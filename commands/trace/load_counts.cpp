@@ -62,9 +62,8 @@ bool VcpuLoads::dropped(Cause cause, bool has_root) {
   return counted;
 }
 
-void VcpuLoads::rest(std::uint64_t now_ns) {
-  constexpr std::uint64_t long_ns = 100'000'000;
-  if (!pending_ || rested_ || now_ns < pending_since_ns_ + long_ns) return;
+void VcpuLoads::rest(std::uint64_t since_ns) {
+  if (!pending_ || rested_ || pending_since_ns_ > since_ns) return;
   settle(true);
   pending_ = true;
   rested_ = true;

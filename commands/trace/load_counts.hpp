@@ -33,10 +33,10 @@ class VcpuLoads {
   bool switched(bool has_root, std::uint64_t time_ns);
   bool loaded();
   bool dropped(Cause cause, bool has_root);
-  // All events before `now_ns` have been given. A vCPU without a root loads one before it enters
-  // the guest again: a switch that had no effect for long was a hit. If that is wrong after all,
-  // since the thread had to wait, the total is put right when its load comes.
-  void rest(std::uint64_t now_ns);
+  // A vCPU without a root loads one before it enters the guest again: a switch from before
+  // `since_ns` that had no effect so far was a hit. If that is wrong after all, since the thread
+  // had to wait, the total is put right when its load comes.
+  void rest(std::uint64_t since_ns);
 
   // What was counted since the last call.
   LoadCounts take();

@@ -46,10 +46,13 @@ class LoadListener : public Listener {
 
   void time(std::uint64_t now_ns) override {
     end_seconds_before(now_ns);
-    for (auto& [key, vcpu] : vcpus_) vcpu.loads.rest(now_ns);
+    now_ = now_ns;
+    for (auto& [key, vcpu] : vcpus_) vcpu.loads.rest(now_ns - second);
   }
 
   void finish() override {
+    // Nothing comes that could put it right: a switch has to be very young to be left out.
+    for (auto& [key, vcpu] : vcpus_) vcpu.loads.rest(now_ - second / 10);
     // The last second was cut short: it has a row, but would be wrong in a histogram.
     end_second(/*whole=*/seconds_ == 0);
     std::map<Scope, Total> totals;
@@ -156,6 +159,7 @@ class LoadListener : public Listener {
   const std::size_t columns_ = load_columns().size();
   std::map<Key, Vcpu> vcpus_;
   std::uint64_t second_start_ = 0;
+  std::uint64_t now_ = second;
   std::size_t seconds_ = 0;  // whole ones
 };
 

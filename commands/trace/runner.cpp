@@ -83,15 +83,17 @@ class Loop {
     }
   }
 
-  // Nothing is recorded any more since `end_ns`: all that is left.
-  void drain(std::uint64_t end_ns) {
-    while (!reached_count()) {
-      const probe::EventStream::Round round = stream_.read(pages_per_read);
-      if (round.pages == 0) break;
-      deliver(std::min(end_ns, round.complete_until_ns));
-    }
+  // Nothing is recorded any more: takes all that is left from the kernel.
+  void collect() {
+    while (!reached_count() && stream_.read(pages_per_read).pages != 0) continue;
+    stream_.close();
+  }
+
+  // Gives it on, until Ctrl-C. Returns how many events nobody saw. `end_ns`: when recording ended.
+  std::uint64_t finish(std::uint64_t end_ns) {
     deliver(UINT64_MAX);
     listener_.time(end_ns);
+    return reached_count() ? 0 : hits_.size();
   }
 
   std::string_view reason() const {
@@ -114,13 +116,13 @@ class Loop {
 
   void deliver(std::uint64_t before) {
     for (probe::Hit& hit : stream_.take_before(before)) hits_.push_back(std::move(hit));
-    while (!hits_.empty() && !reached_count()) {
+    while (!hits_.empty() && !reached_count() && !interrupted()) {
       // Not given twice if this is interrupted.
       const probe::Hit hit = std::move(hits_.front());
       hits_.pop_front();
       if (listener_.hit(hit)) ++counted_;
     }
-    if (before != UINT64_MAX) listener_.time(before);
+    if (hits_.empty() && before != UINT64_MAX) listener_.time(before);
     if (reached_count()) reason_ = "count";
   }
 
@@ -168,9 +170,10 @@ struct Result {
   probe::EventStream::Counts counts;
   probe::Armed::Losses losses;
   std::vector<std::string> left;  // what could not be removed
+  std::uint64_t unseen = 0;       // events that were read, and not given on
 
   std::uint64_t lost() const {
-    return std::max(losses.overwritten, counts.missed) + counts.undecodable;
+    return std::max(losses.overwritten, counts.missed) + counts.undecodable + unseen;
   }
 };
 
@@ -244,26 +247,28 @@ class Streaming {
   int policy_ = sched_getscheduler(0);
 };
 
-Result record(probe::Armed& armed, const RunOptions& options, RowSink& rows, Listener& listener) {
+// Records, disarms, and only then gives on what is left: whoever reads the output may take long.
+Result record(probe::Armed& armed, const RunOptions& options, const Output& out, RowSink& rows,
+              Listener& listener) {
   Result result;
-  {
-    probe::EventStream stream = armed.open_stream();
-    const std::uint64_t start = Clock::now_ns();
-    listener.armed(armed.formats(), start);
-    armed.start();
-    Loop loop(options, rows, listener, stream, start);
-    // A reader that makes us wait must not keep us armed: Ctrl-C gets out of that, too.
-    interrupted_in([&] { loop.run(); });
-    armed.stop();
-    const std::uint64_t end = Clock::now_ns();
-    result.ns = end - start;
-    result.reason = loop.reason();
-    clear_interrupted();
-    result.losses = armed.losses();
-    loop.drain(end);
-    result.counts = stream.counts();
-  }
+  probe::EventStream stream = armed.open_stream();
+  const std::uint64_t start = Clock::now_ns();
+  listener.armed(armed.formats(), start);
+  armed.start();
+  Loop loop(options, rows, listener, stream, start);
+  // A reader that makes us wait must not keep us armed: Ctrl-C gets out of that, too.
+  interrupted_in([&] { loop.run(); });
+  armed.stop();
+  const std::uint64_t end = Clock::now_ns();
+  result.ns = end - start;
+  result.reason = loop.reason();
+  result.losses = armed.losses();
+  loop.collect();
   result.left = armed.remove();
+  clear_interrupted();
+  if (!out.reader_gone()) result.unseen = loop.finish(end);
+  clear_interrupted();
+  result.counts = stream.counts();
   return result;
 }
 
@@ -286,7 +291,7 @@ void run_in(probe::Tracefs& tracefs, Session& session, const Arguments& args, Ro
   {
     const probe::Guardian guardian(tracefs.root(), name);
     probe::Armed armed(tracefs, name, plan.probes, plan.tracepoints, plan.filter);
-    result = record(armed, options, rows, listener);
+    result = record(armed, options, *session.console().out, rows, listener);
   }
   listener.finish();
   say(rows, result);

@@ -71,6 +71,8 @@ class EventStream {
   Round read(std::size_t most_pages);
   // Takes the hits that are older than `time_ns`, in order of time.
   std::vector<Hit> take_before(std::uint64_t time_ns);
+  // No more is read; what was read stays.
+  void close() { cpus_.clear(); }
   const Counts& counts() const { return counts_; }
 
  private:

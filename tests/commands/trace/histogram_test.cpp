@@ -18,20 +18,16 @@ TEST(Histogram, HasARangeForEachValueWhileTheyAreFew) {
 
 TEST(Histogram, WidensItsRangesToRoundNumbers) {
   EXPECT_THAT(histogram({20'000, 20'010, 20'039}),
-              ElementsAre(Bucket{20000, 20002, 1}, Bucket{20002, 20004, 0}, Bucket{20004, 20006, 0},
-                          Bucket{20006, 20008, 0}, Bucket{20008, 20010, 0}, Bucket{20010, 20012, 1},
-                          Bucket{20012, 20014, 0}, Bucket{20014, 20016, 0}, Bucket{20016, 20018, 0},
-                          Bucket{20018, 20020, 0}, Bucket{20020, 20022, 0}, Bucket{20022, 20024, 0},
-                          Bucket{20024, 20026, 0}, Bucket{20026, 20028, 0}, Bucket{20028, 20030, 0},
-                          Bucket{20030, 20032, 0}, Bucket{20032, 20034, 0}, Bucket{20034, 20036, 0},
-                          Bucket{20036, 20038, 0}, Bucket{20038, 20040, 1}));
+              ElementsAre(Bucket{20000, 20005, 1}, Bucket{20005, 20010, 0}, Bucket{20010, 20015, 1},
+                          Bucket{20015, 20020, 0}, Bucket{20020, 20025, 0}, Bucket{20025, 20030, 0},
+                          Bucket{20030, 20035, 0}, Bucket{20035, 20040, 1}));
 }
 
 TEST(Histogram, CountsEveryValueOnceHoweverLarge) {
   for (const std::uint64_t top :
-       {1ULL, 19ULL, 20ULL, 21ULL, 99ULL, 12345ULL, 1ULL << 40, ~0ULL >> 8}) {
+       {1ULL, 9ULL, 10ULL, 11ULL, 99ULL, 12345ULL, 1ULL << 40, ~0ULL >> 8}) {
     const std::vector<Bucket> buckets = histogram({0, top / 3, top});
-    EXPECT_LE(buckets.size(), 20U) << top;
+    EXPECT_LE(buckets.size(), 10U) << top;
     std::uint64_t count = 0;
     for (const Bucket& bucket : buckets) count += bucket.count;
     EXPECT_EQ(count, 3U) << top;

@@ -120,10 +120,10 @@ TEST(LoadCounts, ArePartedIntoSecondsThatAddUp) {
 TEST(LoadCounts, ASwitchWithoutAnEffectForLongIsAHit) {
   VcpuLoads vcpu;
   vcpu.switched(root, at);
-  vcpu.rest(at + 50 * ms);
+  vcpu.rest(at - 1);
   EXPECT_EQ(vcpu.total(), LoadCounts()) << "its load may still come";
-  vcpu.rest(at + 100 * ms);
-  vcpu.rest(at + 200 * ms);
+  vcpu.rest(at);
+  vcpu.rest(at + ms);
   EXPECT_EQ(vcpu.take(), (LoadCounts{.switches = 1, .hits = 1}));
   vcpu.switched(root, at + 300 * ms);
   EXPECT_EQ(vcpu.take(), LoadCounts()) << "it is not counted twice";
@@ -132,7 +132,7 @@ TEST(LoadCounts, ASwitchWithoutAnEffectForLongIsAHit) {
 TEST(LoadCounts, InAllAreRightEvenIfASwitchTookLongToMiss) {
   VcpuLoads vcpu;
   vcpu.switched(root, at);
-  vcpu.rest(at + 100 * ms);
+  vcpu.rest(at);
   vcpu.take();
   vcpu.loaded();  // the thread had to wait in between
   EXPECT_EQ(vcpu.take(), (LoadCounts{.misses = 1, .loads = 1}));

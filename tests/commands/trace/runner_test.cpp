@@ -104,12 +104,30 @@ TEST_F(Traces, EndAfterSoManyEvents) {
 
 TEST_F(Traces, EndWithCtrlCAndShowWhatWasRecordedUntilThen) {
   record({1, 2, 3});
-  Printer::at_hit = [] { set_interrupted(); };
+  Printer::at_hit = [first = true]() mutable {
+    if (first) set_interrupted();
+    first = false;
+  };
   EXPECT_EQ(run("t --yes -f jsonl"), 0);
   EXPECT_THAT(shell.out.text(), HasSubstr("\"value\": \"3\""));
   EXPECT_THAT(shell.out.text(), HasSubstr("\"reason\": \"interrupted\", "));
   EXPECT_EQ(tracefs.state(), before);
   EXPECT_FALSE(shell.session.quitting());
+}
+
+TEST_F(Traces, AreDisarmedBeforeTheRestIsShown) {
+  record({1, 2, 3});
+  std::vector<std::string> states;
+  Printer::at_hit = [&] {
+    set_interrupted();
+    states.push_back(tracefs.state());
+  };
+  EXPECT_EQ(run("t --yes -f jsonl"), 4) << "the second Ctrl-C ends the rest, too";
+  ASSERT_EQ(states.size(), 2U);
+  EXPECT_NE(states[0], before);
+  EXPECT_EQ(states[1], before);
+  EXPECT_THAT(shell.out.text(), HasSubstr("\"reason\": \"interrupted\", "));
+  EXPECT_THAT(shell.out.text(), HasSubstr("\"lost\": 1, "));
 }
 
 TEST_F(Traces, EndWithSigtermAsWithCtrlCAndThenTheSessionEnds) {
