@@ -30,7 +30,7 @@ const ChangeName& name_of(Change change) {
                        [&](const ChangeName& name) { return name.change == change; });
 }
 
-ChangeFinder::ChangeFinder(std::vector<Column> columns, std::vector<std::string_view> keys)
+ChangeFinder::ChangeFinder(std::vector<Column> columns, const std::vector<std::string_view>& keys)
     : columns_(std::move(columns)) {
   for (const std::string_view key : keys) keys_.push_back(place_of(columns_, key));
 }

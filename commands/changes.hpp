@@ -33,7 +33,7 @@ struct ChangedRecord {
 class ChangeFinder {
  public:
   // A record is told from the others by `keys`, fields among `columns`; without any by its place.
-  ChangeFinder(std::vector<Column> columns, std::vector<std::string_view> keys);
+  ChangeFinder(std::vector<Column> columns, const std::vector<std::string_view>& keys);
 
   // The records of the next round in their order, then those that are gone.
   std::vector<ChangedRecord> next(std::vector<Record> records);

@@ -11,9 +11,9 @@ constexpr std::uint64_t patience_ns = 1'000'000'000;
 constexpr std::size_t group_size = 4;  // sp, idx, level, gfn
 
 kvm::UnsyncPage page_in(const std::vector<std::uint64_t>& values, std::size_t at) {
-  return {.sp = VirtAddr(values[at]),
+  return {.sp = VirtAddr{values[at]},
           .level = static_cast<unsigned>(values[at + 2]),
-          .gfn = Gfn(values[at + 3]),
+          .gfn = Gfn{values[at + 3]},
           // INVALID_INDEX, which the root has, is -1 of 32 bits.
           .idx = static_cast<std::int32_t>(values[at + 1])};
 }

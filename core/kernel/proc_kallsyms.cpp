@@ -26,7 +26,7 @@ bool is_zero(std::string_view digits) {
 
 }  // namespace
 
-ProcKallsyms::ProcKallsyms(std::string path, std::set<std::string, std::less<>> wanted,
+ProcKallsyms::ProcKallsyms(std::string path, const std::set<std::string, std::less<>>& wanted,
                            std::set<std::string, std::less<>> modules,
                            const std::string& kptr_restrict, OpenLog* log)
     : path_(std::move(path)), file_(open_read_only(path_, log)), modules_(std::move(modules)) {

@@ -22,7 +22,7 @@ class ProcKallsyms : public SymbolSource {
   // One pass: finds the names in `wanted` among vmlinux's symbols, and keeps all symbols of
   // `modules`. Throws Error{unavailable} when the file cannot be opened or shows no addresses;
   // `kptr_restrict` is what that setting is, for the message.
-  ProcKallsyms(std::string path, std::set<std::string, std::less<>> wanted,
+  ProcKallsyms(std::string path, const std::set<std::string, std::less<>>& wanted,
                std::set<std::string, std::less<>> modules, const std::string& kptr_restrict,
                OpenLog* log = nullptr);
 

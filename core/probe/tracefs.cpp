@@ -113,7 +113,7 @@ std::unique_ptr<Tracefs> tracefs_at(std::string root) {
 
 std::string find_tracefs(const std::string& mounts) {
   // Below debugfs it is mounted when somebody looks.
-  access("/sys/kernel/debug/tracing/.", F_OK);
+  static_cast<void>(access("/sys/kernel/debug/tracing/.", F_OK));
   std::ifstream lines(mounts);
   std::string found;
   for (std::string line; std::getline(lines, line);) {
