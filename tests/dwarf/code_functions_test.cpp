@@ -96,9 +96,11 @@ TEST_P(CodeFunctions, ThePlaceOfAFunctionIsItsSymbol) {
 TEST_P(CodeFunctions, SectionsOfAModuleDoNotOverlap) {
   const CodeSource& code = module({{"walk.c", walks}});
   const CodeBlock init = code.copies("walk_once").front();
-  for (const char* name : {"walk_all", "untouched"})
-    for (const CodeRange& range : code.copies(name).front().ranges)
+  for (const char* name : {"walk_all", "untouched"}) {
+    const CodeBlock block = code.copies(name).front();
+    for (const CodeRange& range : block.ranges)
       EXPECT_TRUE(range.end <= init.ranges.front().begin || range.begin >= init.ranges.front().end);
+  }
   EXPECT_THAT(names(code.blocks_at(init.entry.address)).front(), "walk_once in walk_once");
 }
 

@@ -197,9 +197,9 @@ class UnsyncFilterTest : public UnsyncBatchesTest {
     traced_.tid = 7;
     unsigned i = 0;
     for (const unsigned level : {4u, 3u, 2u, 1u, 1u, 1u, 3u, 2u, 1u}) {
-      traced_.batch.pages.push_back({.sp = VirtAddr(sp(i)),
+      traced_.batch.pages.push_back({.sp = VirtAddr{sp(i)},
                                      .level = level,
-                                     .gfn = Gfn(0x10f + i),
+                                     .gfn = Gfn{0x10fU + i},
                                      .idx = static_cast<std::int64_t>(i) - 1});
       ++i;
     }
