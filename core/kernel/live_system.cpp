@@ -80,7 +80,7 @@ std::string build_id_in(std::string_view notes) {
 
 }  // namespace
 
-LiveSystem::LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols,
+LiveSystem::LiveSystem(std::string root, const std::set<std::string, std::less<>>& wanted_symbols,
                        OpenLog* log)
     : root_(std::move(root)), log_(log) {
   const std::string path = path_in(root_, "proc/modules");
@@ -89,7 +89,7 @@ LiveSystem::LiveSystem(std::string root, std::set<std::string, std::less<>> want
   if (fs::exists(path, error)) modules_file_ = open_read_only(path, log_);
   modules_ = read_modules();
   symbols_ = std::make_unique<ProcKallsyms>(
-      path_in(root_, "proc/kallsyms"), std::move(wanted_symbols),
+      path_in(root_, "proc/kallsyms"), wanted_symbols,
       std::set<std::string, std::less<>>(kvm_modules.begin(), kvm_modules.end()),
       trimmed(text_of("proc/sys/kernel/kptr_restrict")), log_);
   build_ids_.emplace("vmlinux", read_build_id("vmlinux"));

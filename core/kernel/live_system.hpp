@@ -19,7 +19,7 @@ class LiveSystem {
   // `root` has the folders proc and sys: "/". Files that only root may read are opened here and
   // kept open. Throws Error{unavailable} when symbols or modules cannot be seen.
   // `log` must outlive it.
-  LiveSystem(std::string root, std::set<std::string, std::less<>> wanted_symbols,
+  LiveSystem(std::string root, const std::set<std::string, std::less<>>& wanted_symbols,
              OpenLog* log = nullptr);
 
   const ProcKallsyms& symbols() const { return *symbols_; }
