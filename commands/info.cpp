@@ -100,12 +100,14 @@ std::string user_name(uid_t user) {
   return user == nobody.uid ? "nobody" : fmt::format("uid {}", user);
 }
 
-void report_process(const Session& session, Report& report) {
+void report_process(Session& session, Report& report) {
   report.section("process");
   report.add("runs as", user_name(present_user().uid));
-  report.add("root", session.gave_up_root() ? "given up; files can be opened for reading only"
-                     : has_privileges()     ? "kept"
-                                            : "not needed");
+  const bool reads_only = session.output_files().list_closed();
+  report.add("root", reads_only               ? "given up; files can be opened for reading only"
+                     : session.gave_up_root() ? "given up"
+                     : has_privileges()       ? "kept"
+                                              : "not needed");
 }
 
 const std::vector<FieldOf<OpenedFile>>& footprint_fields() {

@@ -51,6 +51,13 @@ bool needs_nothing(const Session& session, Program& program) {
   return nothing;
 }
 
+// In a dump, lines that are yet to come may send results wherever the user may write: nobody can
+// say ahead where, and a dump does not change under the reader as a host does.
+bool writes_later(const Session& session, const Program& program) {
+  return !session.is_live() && program.command.empty() && program.lines.empty() &&
+         program.scripts.empty();
+}
+
 void open_output_files(Session& session, Program& program) {
   using Kind = Redirection::Kind;
   each_line(program, [&](std::string_view line) {
@@ -58,7 +65,6 @@ void open_output_files(Session& session, Program& program) {
     if (redirection.kind == Kind::write || redirection.kind == Kind::append)
       session.output_files().open_ahead(redirection.target);
   });
-  session.output_files().close_list();
 }
 
 }  // namespace
@@ -74,18 +80,24 @@ bool needs_root(const Session& session, Program& program) {
 }
 
 void give_up_root(Session& session, Program& program) {
+  const User user = geteuid() == 0
+                        ? user_behind_sudo(std::getenv("SUDO_UID"), std::getenv("SUDO_GID"))
+                        : present_user();
+  const bool writes = writes_later(session, program);
+  // Nobody may write nowhere.
+  if (writes && user.uid == nobody.uid) return;
   session.clock().start();
   if (!needs_nothing(session, program)) open_ahead(session);
   session.clock().count_into_next();
   open_output_files(session, program);
   // Root must not write where another user chooses what the names mean.
   if (program.is_shell && history_is_ours()) open_history(session);
-  const User user = geteuid() == 0
-                        ? user_behind_sudo(std::getenv("SUDO_UID"), std::getenv("SUDO_GID"))
-                        : present_user();
   give_up_privileges(user);
   if (program.is_shell && !session.history().has_file()) open_history(session);
-  install_read_only_filter();
+  if (!writes) {
+    session.output_files().close_list();
+    install_read_only_filter();
+  }
   session.gave_up_root_for(user);
 }
 

@@ -22,7 +22,9 @@ bool needs_root(const Session& session, Program& program);
 
 // Opens the target, its debug files, the history and every file that lines and scripts send
 // results to; then becomes the user behind sudo, or nobody, and refuses to open files but for
-// reading, for good. Throws Error{unavailable} when root could not be given up.
+// reading, for good. For lines that are yet to come and read a dump, files can be written, and
+// root whom nobody called through sudo stays what it is. Throws Error{unavailable} when root could
+// not be given up.
 void give_up_root(Session& session, Program& program);
 
 }  // namespace kvmscope

@@ -19,6 +19,7 @@ class OutputFiles {
   void open_ahead(const std::string& path);
   // From now on there are only the files that were opened ahead.
   void close_list() { list_closed_ = true; }
+  bool list_closed() const { return list_closed_; }
 
   // Emptied, or at its end; made if need be. Throws Error{usage} that says what to do.
   FileDescriptor open(const std::string& path, bool append);

@@ -100,12 +100,30 @@ def written_problems(command: list, folder: Path) -> list:
     one, two = ((folder / name).read_text() for name in ("one", "two"))
     if answer.returncode != 0 or not one.startswith("VM") or two != "old\n" + one:
         problems.append(f"status {answer.returncode}: {answer.stderr} {one!r} {two!r}")
-    answer = run(command, text=f"vms > {folder}/three\n")
+    script.write_text(f"vms > {folder}/three\n")
+    answer = run([*command, "-e", f"source {script}"])
     if answer.returncode != 2 or "given up" not in answer.stderr or (folder / "three").exists():
-        problems.append(f"a line of standard input: status {answer.returncode}: {answer.stderr}")
+        problems.append(f"a line that came later: status {answer.returncode}: {answer.stderr}")
     answer = run([*command, "-e", f"vms | tee {folder}/four"])
     if "Operation not permitted" not in answer.stderr or (folder / "four").exists() or one not in answer.stdout:
         problems.append(f"tee: status {answer.returncode}: {answer.stderr}")
+    return problems
+
+
+def later_problems(command: list, folder: Path) -> list:
+    """Of a dump, lines of standard input write where the user may, who need not be root for that."""
+    folder.chmod(0o755)
+    problems = []
+    for user, owner in ((None, 0), (USER, USER)):
+        home = folder / f"home-{user}"
+        home.mkdir()
+        os.chown(home, owner, owner)
+        answer = run(command, user=user, text=f"vms > {home}/one\nvms | tee {home}/two\ninfo\n")
+        wrote = sorted((path.name, path.stat().st_uid) for path in home.iterdir())
+        root = "given up" if user else "kept"
+        if answer.returncode != 0 or wrote != [("one", owner), ("two", owner)] or \
+                not re.search(f"root +{root}\n", answer.stdout):
+            problems.append(f"as {user}: status {answer.returncode}, wrote {wrote}: {answer.stdout} {answer.stderr}")
     return problems
 
 
@@ -149,6 +167,7 @@ def run_all(program: Path, checks: Checks) -> None:
         checks.check("rights of the user behind sudo", status_problems(command, USER))
         checks.check("programs inherit no descriptor", inherited_problems(command))
         checks.check("files that are written", written_problems(command, folder))
+        checks.check("files that lines of standard input name", later_problems(command, folder))
         checks.check("programs that read", program_problems(command))
 
 
