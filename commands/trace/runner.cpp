@@ -55,19 +55,21 @@ class Streaming {
     rows_.ignore_interrupts(true);
     session.console().out->release();
     // A target that is walked at idle priority is left to itself; events do not wait for that.
-    const struct sched_param none {};
-    if (policy_ == SCHED_IDLE) sched_setscheduler(0, SCHED_OTHER, &none);
+    if (was_idle()) sched_setscheduler(0, SCHED_OTHER | SCHED_RESET_ON_FORK, &none_);
   }
   Streaming(const Streaming&) = delete;
   Streaming& operator=(const Streaming&) = delete;
   ~Streaming() {
-    const struct sched_param none {};
-    if (policy_ == SCHED_IDLE) sched_setscheduler(0, SCHED_IDLE, &none);
+    if (was_idle()) sched_setscheduler(0, policy_, &none_);
     rows_.ignore_interrupts(false);
   }
 
  private:
+  // The kernel says with the policy what children get.
+  bool was_idle() const { return (policy_ & ~SCHED_RESET_ON_FORK) == SCHED_IDLE; }
+
   RowSink& rows_;
+  const struct sched_param none_ {};
   int policy_ = sched_getscheduler(0);
 };
 
