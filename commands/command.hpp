@@ -106,6 +106,8 @@ struct Command {
   std::vector<std::string_view> keys = {};
   // Its records come over time: no pager.
   bool streams = false;
+  // It streams rounds of records: on a terminal each replaces the one before it.
+  bool repaints = false;
   std::vector<std::string_view> examples = {};
   // Named by the next word: "trace load". A command that has some does nothing of its own.
   std::vector<Command> subcommands = {};

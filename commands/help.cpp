@@ -52,8 +52,11 @@ std::string_view word(Needs needs) {
   return "";
 }
 
-std::string_view needs_text(Needs needs) {
-  switch (needs) {
+std::string_view needs_text(const Command& command) {
+  if (command.needs_root)
+    return "Needs the kernel that runs, its debug info and root, which kvmscope keeps only for a "
+           "trace\nthat its own command line names: `sudo kvmscope trace ...`. Not for a dump.";
+  switch (command.needs) {
     case Needs::nothing: return "Needs neither a target nor debug info.";
     case Needs::debug_info: return "Needs debug info, from -s or of the target's kernel.";
     case Needs::target:
@@ -108,7 +111,7 @@ std::string help_text(const Command& command) {
   text += examples.text("Examples");
   if (!command.subcommands.empty())
     return fmt::format("{}\n`help {} COMMAND` says more.\n", text, command.full_name());
-  return fmt::format("{}\n{}\n", text, needs_text(command.needs));
+  return fmt::format("{}\n{}\n", text, needs_text(command));
 }
 
 Record record_of(const Command& command, bool with_text) {

@@ -132,8 +132,8 @@ void show_footprint(Session& session, RowSink& rows) {
     for (const OpenedFile& file : session.open_log()->files())
       rows.add(make_record(footprint_fields(), file));
   rows.footer(
-      "Not listed: folders, and what shared libraries open for themselves (libraries, terminal and "
-      "locale data).");
+      "Not listed: folders, what shared libraries open for themselves (libraries, terminal and "
+      "locale data), and what trace opens below tracefs: it says before what it adds there.");
 }
 
 // Goes as far as what is at hand allows, and says what would take it further.

@@ -226,6 +226,7 @@ Command watch() {
       .modes = {sampling_mode()},
       .shape = watch_shape,
       .streams = true,
+      .repaints = true,
       .examples = {"watch roots 0", "watch --every 0.5 vms", "watch --for 60 pages 0 -f jsonl",
                    "watch roots 0 --hz 100 --for 10"},
       .run = run_watch,

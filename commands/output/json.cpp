@@ -45,8 +45,10 @@ class Lines : public Renderer {
   }
 
   void end(const Ending& ending) override {
-    Record record = ending.record;
-    record.values.insert(record.values.begin(), true);
+    Record record;
+    record.values.emplace_back(true);
+    for (const Value& value : ending.record.values) record.values.push_back(value);
+    record.notes = ending.record.notes;
     std::vector<Column> columns = ending.columns;
     columns.insert(columns.begin(), {"end", ColumnKind::flag, ""});
     std::string line;

@@ -44,7 +44,7 @@ class Form {
   bool live() const { return live_; }
   RenderJob job(Session& session, const ParsedLine& parsed) const {
     const bool screen =
-        parsed.command->streams && session.console().terminal && parsed.output.format == "table";
+        parsed.command->repaints && session.console().terminal && parsed.output.format == "table";
     return {.columns = columns_,
             .view = &view_,
             .options = parsed.output,

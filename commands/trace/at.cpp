@@ -7,6 +7,7 @@
 
 #include "commands/shell/session.hpp"
 #include "commands/trace/at_plan.hpp"
+#include "commands/trace/event_view.hpp"
 #include "commands/trace/runner.hpp"
 #include "commands/trace/trace.hpp"
 #include "commands/trace/vcpu_names.hpp"
@@ -32,20 +33,10 @@ std::vector<Column> columns() {
            {{"name", K::text, "the expression"}, {"value", K::number, "what it was"}}}};
 }
 
-std::string name_of(const RecordView& record) {
-  VcpuName name;
-  if (!record.is_null("vm")) name.vm = record.number("vm");
-  if (!record.is_null("vcpu")) name.vcpu = record.number("vcpu");
-  return name_text(name);
-}
-
 std::string block(const RecordView& record) {
-  constexpr std::size_t time_of_day = 11;  // behind the date
-  constexpr std::size_t length = 15;
   const std::vector<Column> value_columns = columns().back().nested;
-  std::string text =
-      fmt::format("{}  {:<5} {:>7} {}", record.text("time").substr(time_of_day, length),
-                  name_of(record), record.text("tid"), record.text("place"));
+  std::string text = fmt::format("{}  {:<5} {:>7} {}", time_text(record), owner_text(record),
+                                 record.text("tid"), record.text("place"));
   for (const Record& value : record.records("values")) {
     const RecordView view(value_columns, value);
     text += fmt::format("  {} {}", view.text("name"), view.text("value"));
@@ -82,17 +73,14 @@ class AtListener : public Listener {
     for (const auto& [key, count] : counts_) {
       const auto& [probe, vm, vcpu] = key;
       const AtPlace& place = plan_.places.at(probe);
-      rows_.add({{place_name(place.place), place.function, line(place), number(vm), number(vcpu),
-                  count}});
+      rows_.add({{place_name(place.place), place.function, line(place), number_or_null(vm),
+                  number_or_null(vcpu), count}});
     }
   }
 
  private:
   using Key = std::tuple<std::size_t, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
 
-  static Value number(const std::optional<std::uint64_t>& number) {
-    return number ? Value{*number} : Value{};
-  }
   static Value line(const AtPlace& place) {
     return place.line.empty() ? Value{} : Value{place.line};
   }
@@ -108,9 +96,9 @@ class AtListener : public Listener {
           {{expressions_[i], is_here ? value_in(args[*value.index], hit.values[*value.index])
                                      : Value{Lost{value.lost}}}});
     }
-    return {{clock_.utc(hit.time_ns), number(owner.vm), number(owner.vcpu), std::uint64_t{hit.cpu},
-             std::int64_t{hit.tid}, place_name(place.place), place.function, line(place),
-             std::move(values)}};
+    return {{clock_.utc(hit.time_ns), number_or_null(owner.vm), number_or_null(owner.vcpu),
+             std::uint64_t{hit.cpu}, std::int64_t{hit.tid}, place_name(place.place), place.function,
+             line(place), std::move(values)}};
   }
 
   const AtPlan& plan_;
@@ -132,7 +120,7 @@ Mode summary_mode() {
                       {"vcpu", K::count, "vcpu_id; null likewise"},
                       {"count", K::count, "how often"}},
           .view = {.table = {number_column("COUNT", "count"),
-                             {"VCPU", Align::left, name_of},
+                             {"VCPU", Align::left, owner_text},
                              column("PLACE", "place"),
                              column("LINE", "line")}}};
 }
@@ -140,7 +128,9 @@ Mode summary_mode() {
 void trace_at(Session& session, const Arguments& args, RowSink& rows) {
   const bool at_return = args.has("--return");
   const std::vector<std::string> expressions = args.all("EXPR");
-  const AtPlaces found = find_places(session, *args.text("PLACE"), at_return);
+  const AtPlaces found =
+      find_places([&](std::string_view module) { return code_of(session, module); },
+                  *args.text("PLACE"), at_return);
   const AtPlan plan = at_plan(found, session.types(), at_return, expressions,
                               [&](std::size_t i) { return args.start("EXPR", i); });
   for (std::size_t i = 0; i < plan.places.size(); ++i)

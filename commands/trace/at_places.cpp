@@ -151,7 +151,8 @@ std::vector<AtPlace> places_of_function(const CodeSource& code, const Wanted& wa
 
 }  // namespace
 
-AtPlaces find_places(Session& session, const std::string& text, bool at_return) {
+AtPlaces find_places(const std::function<ProbedCode(std::string_view module)>& code_of,
+                     const std::string& text, bool at_return) {
   const Wanted wanted = parse(text);
   if (at_return && (wanted.line || wanted.offset != 0))
     throw_error(ErrorKind::usage, "--return is about a whole function, not about {}", text);
@@ -159,7 +160,7 @@ AtPlaces find_places(Session& session, const std::string& text, bool at_return) 
   if (!wanted.module.empty()) modules = {wanted.module};
   std::vector<ProbedCode> searched;
   for (const std::string_view module : modules) {
-    const ProbedCode code = code_of(session, module);
+    const ProbedCode code = code_of(module);
     if (code.file == nullptr) continue;
     searched.push_back(code);
     AtPlaces found{.code = code,

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "commands/shell/session.hpp"
 #include "commands/trace/probed_code.hpp"
 #include "core/probe/probe.hpp"
 
@@ -26,8 +25,10 @@ struct AtPlaces {
 };
 
 // "kvm_mmu_load", "kvm_amd:svm_vcpu_run", "mmu_zap_unsync_children+0xcc", "mmu/mmu.c:2446".
-// Throws Error{usage} that says what is near.
-AtPlaces find_places(Session& session, const std::string& text, bool at_return);
+// `code_of`: the code of a module by name, see code_of() of a session. Throws Error{usage} that
+// says what is near, Error{unavailable} when there is no code to look in.
+AtPlaces find_places(const std::function<ProbedCode(std::string_view module)>& code_of,
+                     const std::string& text, bool at_return);
 
 // One value at one place.
 struct AtValue {

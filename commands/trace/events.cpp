@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "commands/shell/session.hpp"
+#include "commands/trace/event_view.hpp"
 #include "commands/trace/runner.hpp"
 #include "commands/trace/trace.hpp"
 #include "commands/trace/vcpu_names.hpp"
@@ -135,16 +136,12 @@ class EventListener : public Listener {
   void finish() override {
     for (const auto& [key, count] : counts_) {
       const auto& [event, vm, vcpu] = key;
-      rows_.add({{event, number(vm), number(vcpu), count}});
+      rows_.add({{event, number_or_null(vm), number_or_null(vcpu), count}});
     }
   }
 
  private:
   using Key = std::tuple<std::string, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
-
-  static Value number(const std::optional<std::uint64_t>& number) {
-    return number ? Value{*number} : Value{};
-  }
 
   Record record(const Tracepoint& event, const VcpuName& name, const probe::Hit& hit) const {
     Value gfn;
@@ -162,9 +159,10 @@ class EventListener : public Listener {
       level = std::uint64_t{role.level};
       role_text = role.text();
     }
-    return {{clock_.utc(hit.time_ns), number(name.vm), number(name.vcpu), std::uint64_t{hit.cpu},
-             std::int64_t{hit.tid}, event.name, std::move(gfn), std::move(level),
-             std::move(role_text), std::move(fields), text_.text(event, hit.values)}};
+    return {{clock_.utc(hit.time_ns), number_or_null(name.vm), number_or_null(name.vcpu),
+             std::uint64_t{hit.cpu}, std::int64_t{hit.tid}, event.name, std::move(gfn),
+             std::move(level), std::move(role_text), std::move(fields),
+             text_.text(event, hit.values)}};
   }
 
   VcpuNames names_;
@@ -176,21 +174,12 @@ class EventListener : public Listener {
   std::map<Key, std::uint64_t> counts_;
 };
 
-std::string name_of(const RecordView& record) {
-  VcpuName name;
-  if (!record.is_null("vm")) name.vm = record.number("vm");
-  if (!record.is_null("vcpu")) name.vcpu = record.number("vcpu");
-  return name_text(name);
-}
-
 // One line for each event, as it comes.
 std::string block(const RecordView& record) {
-  constexpr std::size_t time_of_day = 11;  // behind the date
-  constexpr std::size_t length = 15;
   std::string event = record.text("event");
   if (event.starts_with(usual_prefix)) event.erase(0, usual_prefix.size());
-  return fmt::format("{}  {:<5} {:<20} {}\n", record.text("time").substr(time_of_day, length),
-                     name_of(record), event, record.text("text"));
+  return fmt::format("{}  {:<5} {:<20} {}\n", time_text(record), owner_text(record), event,
+                     record.text("text"));
 }
 
 // What the user called it; "get_page" is kvm_mmu_get_page, too.
@@ -232,7 +221,7 @@ Mode summary_mode() {
                       {"vcpu", K::count, "vcpu_id; null likewise"},
                       {"count", K::count, "how often"}},
           .view = {.table = {column("EVENT", "event"),
-                             {"VCPU", Align::left, name_of},
+                             {"VCPU", Align::left, owner_text},
                              number_column("COUNT", "count")}}};
 }
 

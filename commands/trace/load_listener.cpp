@@ -5,6 +5,7 @@
 #include <optional>
 #include <tuple>
 
+#include "commands/trace/event_view.hpp"
 #include "commands/trace/histogram.hpp"
 #include "commands/trace/load_parts.hpp"
 #include "commands/trace/vcpu_names.hpp"
@@ -110,12 +111,9 @@ class LoadListener : public Listener {
 
   Record record(std::string_view kind, const Scope& scope) const {
     Record record;
-    record.values = {std::string(kind), clock_.utc(second_start_), number(scope.vm),
-                     number(scope.vcpu)};
+    record.values = {std::string(kind), clock_.utc(second_start_), number_or_null(scope.vm),
+                     number_or_null(scope.vcpu)};
     return record;
-  }
-  static Value number(const std::optional<std::uint64_t>& number) {
-    return number ? Value{*number} : Value{};
   }
 
   static void add_counts(Record& record, const LoadCounts& counts) {

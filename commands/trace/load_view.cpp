@@ -1,5 +1,6 @@
 // How `trace load` looks: its fields, and its lines for a person.
 
+#include "commands/trace/event_view.hpp"
 #include "commands/trace/histogram.hpp"
 #include "commands/trace/load_parts.hpp"
 
@@ -32,9 +33,7 @@ std::string block(const RecordView& record) {
   if (kind == "total")
     return fmt::format("\ntotal     {:<6} {}loads per second, {} s\n", scope_text(record),
                        counts_text(record), record.text("of"));
-  constexpr std::size_t time_of_day = 11;  // behind the date
-  return fmt::format("{}  {:<6} {}", record.text("time").substr(time_of_day, 8), scope_text(record),
-                     counts_text(record));
+  return fmt::format("{}  {:<6} {}", time_text(record, 8), scope_text(record), counts_text(record));
 }
 
 }  // namespace

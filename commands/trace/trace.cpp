@@ -17,7 +17,10 @@ Command trace() {
       .needs_root = true,
       .subcommands = {tracing::load(), tracing::events(), tracing::unsync(), tracing::at()},
   };
-  for (Command& each : trace.subcommands) each.needs_root = true;
+  for (Command& each : trace.subcommands) {
+    each.needs_root = true;
+    each.streams = true;
+  }
   return trace;
 }
 

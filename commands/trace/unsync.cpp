@@ -5,6 +5,7 @@
 
 #include "commands/shell/session.hpp"
 #include "commands/targets.hpp"
+#include "commands/trace/event_view.hpp"
 #include "commands/trace/runner.hpp"
 #include "commands/trace/trace.hpp"
 #include "commands/trace/unsync_batches.hpp"
@@ -30,22 +31,12 @@ std::vector<Column> columns() {
           unsync_steps_column()};
 }
 
-std::string name_of(const RecordView& record) {
-  VcpuName name;
-  if (!record.is_null("vm")) name.vm = record.number("vm");
-  if (!record.is_null("vcpu")) name.vcpu = record.number("vcpu");
-  return name_text(name);
-}
-
 std::string block(const RecordView& batch) {
-  constexpr std::size_t time_of_day = 11;  // behind the date
-  constexpr std::size_t length = 15;
   const RecordView root(unsync_page_columns(), batch.records("pages").front());
   return fmt::format("{} {} {}: pages after mmu_unsync_walk of {} (gfn {}), batch {}: {} of {}\n",
-                     batch.text("time").substr(time_of_day, length), name_of(batch),
-                     batch.text("function"), batch.text("root_sp"), root.text("gfn"),
-                     batch.text("batch"), batch.records("pages").size(),
-                     kvm::UnsyncReplay::batch_size) +
+                     time_text(batch), owner_text(batch), batch.text("function"),
+                     batch.text("root_sp"), root.text("gfn"), batch.text("batch"),
+                     batch.records("pages").size(), kvm::UnsyncReplay::batch_size) +
          unsync_rows(batch);
 }
 
@@ -89,15 +80,11 @@ class UnsyncListener : public Listener {
           "left out: {} whose steps were not over when the trace ended",
           batches_.open() == 1 ? "a batch" : fmt::format("{} batches", batches_.open())));
     for (const auto& [shape, seen] : shapes_)
-      rows_.add({{shape.function, number(shape.owner.vm), number(shape.owner.vcpu), shape.levels,
-                  seen.batches, seen.steps}});
+      rows_.add({{shape.function, number_or_null(shape.owner.vm), number_or_null(shape.owner.vcpu),
+                  shape.levels, seen.batches, seen.steps}});
   }
 
  private:
-  static Value number(const std::optional<std::uint64_t>& number) {
-    return number ? Value{*number} : Value{};
-  }
-
   // Returns whether it is one of those that the user wants to see.
   bool show(TracedBatch traced) {
     VcpuName owner = names_.thread(traced.tid);
@@ -129,7 +116,7 @@ class UnsyncListener : public Listener {
     Records steps;
     for (const kvm::UnsyncStep& step : traced.batch.steps)
       steps.push_back({{step.at, Hex(step.sp), unsync_page_records(step.parents)}});
-    return {{clock_.utc(traced.time_ns), number(owner.vm), number(owner.vcpu),
+    return {{clock_.utc(traced.time_ns), number_or_null(owner.vm), number_or_null(owner.vcpu),
              std::int64_t{traced.tid}, traced.function, Hex(traced.batch.pages.front().sp),
              next_batch_++, unsync_page_records(traced.batch.pages), std::move(steps)},
             std::move(traced.batch.notes)};
@@ -158,7 +145,7 @@ Mode summary_mode() {
                       {"steps", K::count, "steps that were made in them"}},
           .view = {.table = {number_column("BATCHES", "batches"),
                              number_column("STEPS", "steps"),
-                             {"VCPU", Align::left, name_of},
+                             {"VCPU", Align::left, owner_text},
                              column("FUNCTION", "function"),
                              column("LEVELS", "levels")}}};
 }

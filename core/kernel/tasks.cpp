@@ -109,7 +109,8 @@ std::optional<std::string> Tasks::cgroup(VirtAddr task) const {
     const StructCopy copy(kernfs, memory_, node);
     const VirtAddr parent = copy.pointer(kernfs.parent);
     // The root's own name is empty or "/".
-    if (parent.value != 0) path = "/" + read_string(memory_, copy.pointer(kernfs.name)) + path;
+    if (parent.value != 0)
+      path = fmt::format("/{}{}", read_string(memory_, copy.pointer(kernfs.name)), path);
     node = parent;
   }
   return path.empty() ? "/" : path;

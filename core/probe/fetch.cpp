@@ -158,10 +158,6 @@ FetchScope scope_at(const Types& types, const CodeSource& code, const CodePlace&
   return {.types = types, .code = code, .place = place, .variables = code.variables(place.address)};
 }
 
-FetchScope scope_at_return(const Types& types, const CodeBlock& function, const CodeSource& code) {
-  return {.types = types, .code = code, .place = function.entry, .result = function.result};
-}
-
 std::string why_unavailable(std::string_view text, const FetchScope& scope) {
   const Expression expression = parse_expression(text, scope.types);
   return scope.result ? "" : why_lost_in(*expression, scope);

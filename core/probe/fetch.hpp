@@ -21,9 +21,8 @@ struct FetchScope {
   std::optional<TypeRef> result = {};        // of $retval; none: the probe is at no return
 };
 
-// The scope of a place in a function, and of the return of a function.
+// The scope of a place in a function.
 FetchScope scope_at(const Types& types, const CodeSource& code, const CodePlace& place);
-FetchScope scope_at_return(const Types& types, const CodeBlock& function, const CodeSource& code);
 
 // Without a `field`, see name_fields(). Throws Error{usage} that has a column: not a chain of
 // members, a variable that is not available there (with the places where it is), a struct, a

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -137,6 +138,31 @@ TEST_F(Traces, EndWithSigtermAsWithCtrlCAndThenTheSessionEnds) {
   EXPECT_THAT(shell.out.text(), HasSubstr("\"reason\": \"terminated\", "));
   EXPECT_EQ(tracefs.state(), before);
   EXPECT_TRUE(shell.session.quitting());
+}
+
+TEST_F(Traces, AreNotReadAtIdlePriority) {
+  const int before_all = sched_getscheduler(0);
+  const struct sched_param none {};
+  // As main() does; the child has the rest of the program at a priority of its own.
+  EXPECT_EXIT(
+      {
+        constexpr int idle = SCHED_IDLE | SCHED_RESET_ON_FORK;
+        if (sched_setscheduler(0, idle, &none) != 0) _exit(0);
+        // Without the right to it nobody leaves the idle priority.
+        if (sched_setscheduler(0, SCHED_OTHER, &none) != 0) _exit(0);
+        sched_setscheduler(0, idle, &none);
+        int seen = idle;
+        Printer::at_hit = [&] {
+          seen = sched_getscheduler(0);
+          set_interrupted();
+        };
+        record({1});
+        run("t --yes");
+        _exit((seen & ~SCHED_RESET_ON_FORK) == SCHED_OTHER && sched_getscheduler(0) == idle ? 0
+                                                                                            : 1);
+      },
+      testing::ExitedWithCode(0), "");
+  EXPECT_EQ(sched_getscheduler(0), before_all);
 }
 
 TEST_F(Traces, EndWithAnErrorAndLeaveNothingBehind) {

@@ -168,6 +168,16 @@ int Vm::create_vcpu(unsigned id) {
   return vcpu;
 }
 
+void Vm::change_cr3(int vcpu, uint64_t times) {
+  constexpr uint64_t kPage = 0x1000;
+  kvm_sregs special{};
+  kvm_ioctl(vcpu, KVM_GET_SREGS, "KVM_GET_SREGS", &special);
+  for (uint64_t i = 0; i < times; ++i) {
+    special.cr3 ^= kPage;
+    kvm_ioctl(vcpu, KVM_SET_SREGS, "KVM_SET_SREGS", &special);
+  }
+}
+
 void Vm::run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code, Rest rest) {
   std::promise<pid_t> there;
   std::future<pid_t> thread_id = there.get_future();

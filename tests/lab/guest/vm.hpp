@@ -47,6 +47,9 @@ class Vm {
   // Makes a vCPU that never runs.
   int create_vcpu(unsigned id);
 
+  // Gives a vCPU another address space from outside, so often: each time KVM resets its MMU.
+  void change_cr3(int vcpu, uint64_t times);
+
   // Makes a vCPU with its own thread and returns when its guest has reached the HLT.
   void run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code,
                 Rest rest = Rest::outside);

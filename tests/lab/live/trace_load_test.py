@@ -104,8 +104,12 @@ class traced:  # pylint: disable=invalid-name  # used like a function
         self._answer = self._process.wait()
         self.records = [json.loads(line) for line in self._answer.output.splitlines()]
 
-    def problems(self, statuses=(0,)):
+    def signal(self, number):
+        self._process.signal(number)
+
+    def problems(self, statuses=(0,), may_lose=False):
         end = self.records[-1] if self.records else {}
-        if self._answer.status not in statuses or not end.get("end") or end.get("lost") or end.get("missed"):
+        lost = not may_lose and (end.get("lost") or end.get("missed"))
+        if self._answer.status not in statuses or not end.get("end") or lost:
             return [f"{self._answer.how_it_ended()}, last line {end}: {self._answer.errors[-1000:]}"]
         return []

@@ -1,4 +1,4 @@
-// Runs one of the live lab's guests: live_guest NAME [rounds=N] [vcpus=N].
+// Runs one of the live lab's guests: live_guest NAME [rounds=N] [vcpus=N] [rate=N].
 #include "tests/lab/guest/report.hpp"
 #include "tests/lab/live/guest/scenario.hpp"
 
@@ -25,6 +25,7 @@ constexpr Scenario kScenarios[] = {
     {"recycle", {.tasks = 5, .rewrite_leaves = true, .shadow_pages = 64}},
 };
 constexpr const char* kShortLives = "short-lives";
+constexpr const char* kResets = "resets";
 
 bool take(const char* argument, const char* name, uint64_t& value) {
   size_t length = std::strlen(name);
@@ -38,7 +39,8 @@ Options parse(char** arguments) {
   Options options;
   uint64_t vcpus = options.vcpus;
   for (char** argument = arguments; *argument; ++argument)
-    if (!take(*argument, "rounds", options.rounds) && !take(*argument, "vcpus", vcpus))
+    if (!take(*argument, "rounds", options.rounds) && !take(*argument, "vcpus", vcpus) &&
+        !take(*argument, "rate", options.rate))
       fail("there is no option '%s'", *argument);
   options.vcpus = static_cast<unsigned>(vcpus);
   return options;
@@ -60,6 +62,7 @@ int main(int count, char** arguments) {
   prctl(PR_SET_NAME, wanted);
   be_idle();
   if (std::strcmp(wanted, kShortLives) == 0) run_short_lives(kShortLives);
+  if (std::strcmp(wanted, kResets) == 0) run_resets(kResets, parse(arguments + 2));
   for (const Scenario& scenario : kScenarios)
     if (std::strcmp(scenario.name, wanted) == 0)
       run_busy_tasks(scenario.name, scenario.habits, parse(arguments + 2));

@@ -8,6 +8,7 @@ namespace lab {
 struct Options {
   uint64_t rounds = 0;  // of each vCPU through its tasks; 0: for ever
   unsigned vcpus = 1;
+  uint64_t rate = 0;  // rounds a second of each vCPU; 0: as many as there can be
 };
 
 // How the tasks of a vCPU treat the page tables, besides walking through them.
@@ -23,6 +24,9 @@ struct Habits {
 // Each vCPU switches CR3 from task to task. Says READY when all run and DONE when the last round of
 // all vCPUs is over.
 [[noreturn]] void run_busy_tasks(const char* name, const Habits& habits, const Options& options);
+
+// Resets the MMU of each vCPU `rounds` times. Says READY, and DONE with the seconds that it took.
+[[noreturn]] void run_resets(const char* name, const Options& options);
 
 // One VM after the other that gets its vCPUs one by one and dies.
 [[noreturn]] void run_short_lives(const char* name);
