@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +49,28 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// A command that reads one file and replaces another, as `snapshot` and `diff` do.
+Command copying_command() {
+  Command copy;
+  copy.names = {"copy"};
+  copy.summary = "copy a file";
+  copy.needs = Needs::nothing;
+  copy.arguments = {{"FROM", ArgumentKind::data_file, ""}, {"TO", ArgumentKind::data_file, ""}};
+  copy.open_ahead = [](Session& session, const Arguments& args) {
+    session.files_ahead().read_later(*args.text("FROM"));
+    session.files_ahead().replace_later(*args.text("TO"));
+  };
+  copy.run = [](Session& session, const Arguments& args, RowSink&) {
+    const FileDescriptor from = session.files_ahead().read(*args.text("FROM"));
+    const auto to = session.files_ahead().replace(*args.text("TO"));
+    std::array<char, 64> text{};
+    const ssize_t count = read(from.get(), text.data(), text.size());
+    EXPECT_EQ(write(to->fd(), text.data(), static_cast<std::size_t>(count)), count);
+    to->commit();
+  };
+  return copy;
+}
+
 TEST_F(GivenUp, ProcessesStillWriteTheFilesThatTheirLinesNamed) {
   const std::string one = file("one");
   const std::string two = file("two", "old\n");
@@ -64,6 +87,24 @@ TEST_F(GivenUp, ProcessesStillWriteTheFilesThatTheirLinesNamed) {
   EXPECT_EQ(said, "0:  0");
   EXPECT_EQ(text_of(one), "NAME  VALUE\nVM    1\n");
   EXPECT_EQ(text_of(two), "old\nNAME  VALUE\nVM    2\n");
+}
+
+TEST_F(GivenUp, ProcessesReplaceAndReadTheFilesThatTheirCommandNamed) {
+  const std::string from = file("from", "text");
+  const std::string to = file("to", "old");
+  const std::string said = in_child([&] {
+    Shell shell;
+    shell.commands.push_back(copying_command());
+    Program program;
+    program.command = {"copy", from, to};
+    give_up_root(shell.session, program);
+    return fmt::format("{} {}", run_words(shell.session, program.command),
+                       first_line(answer(shell, "copy " + from + " " + file("other"))));
+  });
+  EXPECT_TRUE(said.starts_with("0 2: kvmscope: cannot write " + file("other") + ": ")) << said;
+  EXPECT_EQ(text_of(to), "text");
+  EXPECT_FALSE(std::filesystem::exists(file("other")));
+  EXPECT_FALSE(std::filesystem::exists(file(".kvmscope.lock")));
 }
 
 TEST_F(GivenUp, ProcessesOpenNoOtherFileForWriting) {
