@@ -23,6 +23,7 @@ std::vector<Command> catalogue() {
       list(),
       watch(),
       trace(),
+      snapshot(),
       help(),
       set(),
       source(),

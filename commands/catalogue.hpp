@@ -29,6 +29,7 @@ Command read();
 Command list();
 Command watch();
 Command trace();
+Command snapshot();
 Command help();
 Command set();
 Command source();
