@@ -24,6 +24,7 @@ std::vector<Command> catalogue() {
       watch(),
       trace(),
       snapshot(),
+      diff(),
       help(),
       set(),
       source(),

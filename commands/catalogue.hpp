@@ -30,6 +30,7 @@ Command list();
 Command watch();
 Command trace();
 Command snapshot();
+Command diff();
 Command help();
 Command set();
 Command source();

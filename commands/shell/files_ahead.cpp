@@ -24,7 +24,7 @@ void keep(Files& files, const std::string& path, Open&& open) {
 
 FileDescriptor FilesAhead::open(const std::string& path) const {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) throw_error(ErrorKind::usage, "cannot open {}: {}", path, std::strerror(errno));
+  if (fd < 0) throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, std::strerror(errno));
   if (log_ != nullptr) log_->add(path, OpenedFor::reading);
   return FileDescriptor(fd);
 }

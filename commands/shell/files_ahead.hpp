@@ -25,7 +25,7 @@ class FilesAhead {
   // From now on only files that were opened ahead can be replaced.
   void close_list() { list_closed_ = true; }
 
-  // Throws Error{usage} when it cannot be opened.
+  // Throws Error{unavailable} when it cannot be opened.
   FileDescriptor read(const std::string& path);
   // Throws what ReplacedFile throws.
   std::unique_ptr<ReplacedFile> replace(const std::string& path, mode_t mode = 0600);

@@ -64,8 +64,10 @@ class Runs {
       : format_(kvm.spte_format()), document_(document) {}
 
   void add(const kvm::Entry& entry) {
-    torn_ += !entry.torn.empty();
-    lost_ += entry.lost != nullptr;
+    const bool torn = entry.lost != nullptr && entry.lost->kind() == ErrorKind::torn;
+    torn_ += torn || !entry.torn.empty();
+    torn_tables_ += torn;
+    lost_ += entry.lost != nullptr && !torn;
     if (entry.kind != kvm::SpteKind::leaf) return;
     ++leaves_;
     const std::uint64_t spte = entry.spte;
@@ -99,12 +101,13 @@ class Runs {
   std::uint64_t leaves() const { return leaves_; }
   std::uint64_t torn() const { return torn_; }
   std::uint64_t lost() const { return lost_; }
+  bool complete() const { return lost_ + torn_tables_ == 0; }
 
  private:
   const kvm::SpteFormat& format_;
   JsonDocument& document_;
   std::optional<Run> open_;
-  std::uint64_t runs_ = 0, leaves_ = 0, torn_ = 0, lost_ = 0;
+  std::uint64_t runs_ = 0, leaves_ = 0, torn_ = 0, torn_tables_ = 0, lost_ = 0;
 };
 
 void write_tree(Session& session, const NamedStart& root, JsonDocument& document, RowSink& rows) {
@@ -129,7 +132,7 @@ void write_tree(Session& session, const NamedStart& root, JsonDocument& document
   document.member("leaves", runs.leaves());
   document.member("torn", runs.torn());
   document.member("lost", runs.lost());
-  document.member("complete", whole && runs.lost() == 0);
+  document.member("complete", whole && runs.complete());
   document.end_to(depth);
   if (runs.torn() != 0) rows.set_torn("");
   if (runs.lost() == 0) return;
