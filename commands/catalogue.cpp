@@ -25,6 +25,8 @@ std::vector<Command> catalogue() {
       trace(),
       snapshot(),
       diff(),
+      timeline(),
+      metrics(),
       help(),
       set(),
       source(),

@@ -31,6 +31,8 @@ Command watch();
 Command trace();
 Command snapshot();
 Command diff();
+Command timeline();
+Command metrics();
 Command help();
 Command set();
 Command source();

@@ -1,14 +1,9 @@
 // diff: what changed from one snapshot to another, or to the target as it is now.
 
-#include <sys/mman.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/snapshot/destination.hpp"
 #include "commands/snapshot/differences.hpp"
-#include "commands/snapshot/document.hpp"
 
 namespace kvmscope {
 namespace {
@@ -20,17 +15,12 @@ State state_of_file(Session& session, const std::string& path) {
   return snapshots::read_state(source);
 }
 
-// A snapshot of the target, as deep as the one that it is compared with, in memory only.
-State state_now(Session& session, const State& before) {
-  FileDescriptor file(memfd_create("kvmscope-snapshot", MFD_CLOEXEC));
-  if (file.get() < 0)
-    throw_error(ErrorKind::unavailable, "no memory for a snapshot: {}", std::strerror(errno));
-  Output out(file.get());
-  snapshots::write_document(session, {.depth = snapshots::parse_depth(before.depth)}, out);
-  out.flush();
-  lseek(file.get(), 0, SEEK_SET);
-  snapshots::Source source(std::move(file), session.target_path());
-  return snapshots::read_state(source);
+// The target as it is, as deep as the snapshot that it is compared with.
+State state_now(Session& session, const State& before, RowSink& rows) {
+  const snapshots::Depth depth = snapshots::parse_depth(before.depth);
+  snapshots::Taken taken = snapshots::take_in_memory(session, {.depth = depth});
+  report(session, taken.outcome, rows);
+  return snapshots::read_state(taken.source);
 }
 
 void note_what_is_other(const State& before, const State& after, RowSink& rows) {
@@ -45,7 +35,7 @@ void note_what_is_other(const State& before, const State& after, RowSink& rows) 
 void show_differences(Session& session, const Arguments& args, RowSink& rows) {
   const State before = state_of_file(session, *args.text("A"));
   const std::optional<std::string> other = args.text("B");
-  const State after = other ? state_of_file(session, *other) : state_now(session, before);
+  const State after = other ? state_of_file(session, *other) : state_now(session, before, rows);
   note_what_is_other(before, after, rows);
   std::uint64_t count = 0;
   find_differences(before, after,
