@@ -1,6 +1,7 @@
 #include "commands/shell/files_ahead.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +11,14 @@
 
 namespace kvmscope {
 namespace {
+
+// A series of snapshots may have more files than a process has open by default.
+bool allow_more_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return false;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
 
 // What opens a file, kept with what it throws.
 template <typename Files, typename Open>
@@ -23,7 +32,9 @@ void keep(Files& files, const std::string& path, Open&& open) {
 }  // namespace
 
 FileDescriptor FilesAhead::open(const std::string& path) const {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const auto open_once = [&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); };
+  int fd = open_once();
+  if (fd < 0 && errno == EMFILE && allow_more_files()) fd = open_once();
   if (fd < 0) throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, std::strerror(errno));
   if (log_ != nullptr) log_->add(path, OpenedFor::reading);
   return FileDescriptor(fd);
@@ -48,7 +59,8 @@ FileDescriptor FilesAhead::read(const std::string& path) {
   if (found == to_read_.end()) return open(path);
   if (found->second.failure) throw Error(*found->second.failure);
   FileDescriptor file(fcntl(found->second.file.get(), F_DUPFD_CLOEXEC, 0));
-  lseek(file.get(), 0, SEEK_SET);
+  if (file.get() < 0 || lseek(file.get(), 0, SEEK_SET) < 0)
+    throw_error(ErrorKind::unavailable, "cannot read {}: {}", path, std::strerror(errno));
   return file;
 }
 

@@ -80,13 +80,11 @@ FileDescriptor take_lock(const std::string& path, int folder) {
 }
 
 // What a process that was killed left behind is in the way, and nobody else's: we have the lock.
-FileDescriptor make_temporary(const std::string& path, int folder, mode_t mode) {
+FileDescriptor make_temporary(int folder, mode_t mode) {
   unlinkat(folder, replacement_temporary, 0);
-  const int fd = openat(folder, replacement_temporary,
-                        O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, owner_only);
-  if (fd < 0) cannot_write(path, std::strerror(errno));
-  FileDescriptor file(fd);
-  if (mode != owner_only && fchmod(fd, mode) != 0) cannot_write(path, std::strerror(errno));
+  FileDescriptor file(openat(folder, replacement_temporary,
+                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, owner_only));
+  if (file.get() >= 0 && mode != owner_only && fchmod(file.get(), mode) != 0) return {};
   return file;
 }
 
@@ -97,8 +95,12 @@ ReplacedFile::ReplacedFile(const std::string& path, mode_t mode) : path_(path) {
   const FileDescriptor folder = open_folder(path, parts.folder);
   check_old_file(path, folder.get(), parts.name);
   const FileDescriptor lock = take_lock(path, folder.get());
-  file_ = make_temporary(path, folder.get(), mode);
   start_keeper(folder.get(), lock.get(), parts.name);
+  file_ = make_temporary(folder.get(), mode);
+  if (file_.get() >= 0) return;
+  const int reason = errno;
+  end_keeper();
+  cannot_write(path, std::strerror(reason));
 }
 
 void ReplacedFile::start_keeper(int folder, int lock, const std::string& name) {
@@ -111,8 +113,8 @@ void ReplacedFile::start_keeper(int folder, int lock, const std::string& name) {
   if (child_ < 0)
     throw_error(ErrorKind::unavailable, "cannot start the process that would put {} in place: {}",
                 path_, std::strerror(errno));
-  if (child_ == 0) keep_replacement({theirs.get(), folder, file_.get(), lock, name});
-  // It has taken over: until then its end would leave the temporary file.
+  if (child_ == 0) keep_replacement({theirs.get(), folder, lock, name});
+  // It has taken over: until then our end would leave the temporary file.
   char ready = 0;
   if (recv(keeper_.get(), &ready, 1, 0) != 1) {
     end_keeper();
@@ -131,16 +133,22 @@ void ReplacedFile::end_keeper() {
 }
 
 void ReplacedFile::commit() {
-  int answer = EPIPE;
+  int answer = fsync(file_.get()) != 0 ? errno : 0;
+  if (answer == 0) answer = ask_keeper();
+  end_keeper();
+  if (answer != 0)
+    throw_error(ErrorKind::internal, "cannot put {} in place: {}", path_, std::strerror(answer));
+}
+
+// 0 or an errno.
+int ReplacedFile::ask_keeper() {
+  int answer = 0;
   const bool asked = send(keeper_.get(), "", 1, MSG_NOSIGNAL) == 1;
   ssize_t count = 0;
   do {
     count = asked ? recv(keeper_.get(), &answer, sizeof answer, MSG_WAITALL) : 0;
   } while (count < 0 && errno == EINTR);
-  if (count != sizeof answer) answer = EPIPE;
-  end_keeper();
-  if (answer != 0)
-    throw_error(ErrorKind::internal, "cannot put {} in place: {}", path_, std::strerror(answer));
+  return count == sizeof answer ? answer : EPIPE;
 }
 
 ReplacedFile::~ReplacedFile() {

@@ -33,6 +33,7 @@ class ReplacedFile {
 
  private:
   void start_keeper(int folder, int lock, const std::string& name);
+  int ask_keeper();
   void end_keeper();
 
   std::string path_;

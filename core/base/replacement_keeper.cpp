@@ -22,9 +22,9 @@ namespace kvmscope {
 namespace {
 
 // All that it does from when it is ready.
-constexpr std::array<std::uint32_t, 12> allowed_calls = {
-    SYS_read,     SYS_write, SYS_recvfrom, SYS_sendto,     SYS_fsync,        SYS_renameat2,
-    SYS_unlinkat, SYS_close, SYS_exit,     SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall};
+constexpr std::array<std::uint32_t, 10> allowed_calls = {
+    SYS_recvfrom, SYS_sendto, SYS_fsync,      SYS_renameat2,    SYS_unlinkat,
+    SYS_close,    SYS_exit,   SYS_exit_group, SYS_rt_sigreturn, SYS_restart_syscall};
 
 bool allow_only_calls() {
   std::vector<sock_filter> program = {
@@ -68,7 +68,6 @@ void close_all_but(std::vector<int> kept) {
 }
 
 int put_in_place(const Replacement& replacement) {
-  if (fsync(replacement.file) != 0) return errno;
   if (syscall(SYS_renameat2, replacement.folder, replacement_temporary, replacement.folder,
               replacement.name.c_str(), 0) != 0)
     return errno;
@@ -92,9 +91,8 @@ void keep_replacement(const Replacement& replacement) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU})
     std::signal(signal, SIG_IGN);
   prctl(PR_SET_NAME, "kvmscope-keeper");
-  close_all_but({replacement.socket, replacement.folder, replacement.file, replacement.lock});
+  close_all_but({replacement.socket, replacement.folder, replacement.lock});
   if (!drop_capabilities() || !allow_only_calls()) {
-    unlinkat(replacement.folder, replacement_temporary, 0);
     unlinkat(replacement.folder, replacement_lock, 0);
     _exit(1);
   }
