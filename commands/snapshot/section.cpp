@@ -25,6 +25,7 @@ class Taker final : public Renderer {
 
   void record(Record record, std::optional<bool>) override {
     Record kept{.values = {}, .notes = std::move(record.notes)};
+    kept.values.reserve(kept_.size());
     for (const std::size_t i : kept_) kept.values.push_back(std::move(record.values[i]));
     take_(std::move(kept), columns_);
   }
