@@ -1,6 +1,7 @@
 """The job of scripts/cron under a real cron beside a busy guest: the series that it leaves tells what happened when."""
 
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -18,12 +19,11 @@ def run(bench):
     machine.channel.must(f"echo '* * * * * SERIES={SERIES} DEPTH=pages sh /tmp/job 2>> /tmp/job.err' "
                          "> /tmp/crontabs/root")
     with machine.guests(BUSY):
-        crond = machine.channel.start("exec crond -f -l 8 -c /tmp/crontabs")
+        machine.channel.start("exec crond -f -l 8 -c /tmp/crontabs")
         try:
             marks = happenings(machine)
         finally:
             machine.channel.run("killall crond")
-        del crond
         bench.check("cron", series_problems(machine, marks), f"{len(files(machine))} runs")
         bench.check("cron", overtaken_problems(machine), "a slow run is not overtaken")
 
@@ -46,8 +46,7 @@ def happenings(machine):
     guest = machine.start_guest(SHORT)
     came = len(files(machine))
     wait_for(machine, came + 2)
-    machine.channel.run(f"kill -9 $(pgrep -f '{SHORT}')")
-    del guest
+    guest.signal(signal.SIGKILL)
     went = len(files(machine))
     wait_for(machine, max(RUNS, went + 2))
     return came, went
