@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "core/base/error.hpp"
@@ -132,7 +133,7 @@ std::string sparkline(const std::vector<std::optional<std::uint64_t>>& values, s
     for (std::size_t i = start; i < std::min(start + group, values.size()); ++i)
       if (values[i]) top = std::max(top.value_or(0), *values[i]);
     const double part = top ? static_cast<double>(*top) / static_cast<double>(largest) : 0;
-    line += top ? bars.at(static_cast<std::size_t>(part * (bars.size() - 1) + 0.5)) : " ";
+    line += top ? bars.at(static_cast<std::size_t>(std::lround(part * (bars.size() - 1)))) : " ";
   }
   return line;
 }
