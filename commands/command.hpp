@@ -36,7 +36,8 @@ enum class ArgumentKind {
   symbol,
   command,
   setting,
-  file,
+  file,          // of command lines
+  data_file,     // any other
   seconds,       // 2, 0.5
   command_line,  // takes the rest of the line: a command with its arguments
 };
@@ -94,6 +95,10 @@ struct Command {
   // is refused where root was given up.
   bool needs_root = false;
   bool reads_target = false;  // needs none, but reads from the target where there is one
+  // Whether a line needs a target though the command as such does not; none: no line does.
+  std::function<bool(const Arguments&)> needs_target = {};
+  // Opens the files that a line names (Session::files_ahead()), while the right to is there.
+  std::function<void(Session&, const Arguments&)> open_ahead = {};
   std::vector<Argument> arguments = {};
   std::vector<Option> options = {};
   std::vector<Column> columns = {};  // the keys of its records

@@ -1,8 +1,8 @@
 // levels: how many tables and leaves each tree has, level by level.
 
+#include "commands/levels.hpp"
+
 #include "commands/catalogue.hpp"
-#include "commands/shell/session.hpp"
-#include "commands/targets.hpp"
 #include "core/kvm/level_counter.hpp"
 #include "core/memory/settle.hpp"
 
@@ -95,10 +95,19 @@ std::vector<NamedStart> wanted_roots(const kvm::Kvm& kvm, const Arguments& args,
   return all_roots(kvm, rows);
 }
 
-void count_levels(Session& session, const Arguments& args, RowSink& rows) {
+void run_levels(Session& session, const Arguments& args, RowSink& rows) {
+  count_levels(session, wanted_roots(session.kvm(), args, rows), rows);
+}
+
+}  // namespace
+
+std::vector<Column> level_columns() {
+  return columns_of(fields());
+}
+
+void count_levels(Session& session, const std::vector<NamedStart>& roots, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   const bool live = kvm.kernel().steady() != nullptr;
-  const std::vector<NamedStart> roots = wanted_roots(kvm, args, rows);
   const auto lost = [&](const Error& error, bool torn) {
     rows.note(fmt::format("the entries of a table are not counted: {}", error.what()));
     if (!torn) rows.set_status(exit_status(error.kind()));
@@ -120,8 +129,6 @@ void count_levels(Session& session, const Arguments& args, RowSink& rows) {
   }
 }
 
-}  // namespace
-
 Command levels() {
   return {
       .names = {"levels"},
@@ -136,7 +143,7 @@ Command levels() {
                          number_column("BYTES", "bytes")}},
       .keys = {"name", "level"},
       .examples = {"levels", "levels 0.0", "levels 0.0.prev1 -f json"},
-      .run = count_levels,
+      .run = run_levels,
   };
 }
 

@@ -10,13 +10,6 @@ using std::chrono::nanoseconds;
 constexpr std::string_view marks = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t shown_roots = 8;
 
-std::string mark_of(int number) {
-  if (number == kvm::RootHistory::nothing) return ".";
-  if (number == kvm::RootHistory::several) return "*";
-  const auto place = static_cast<std::size_t>(number);
-  return std::string(1, place < marks.size() ? marks[place] : '?');
-}
-
 struct Item {
   const Sampled& target;
   nanoseconds period;
@@ -33,7 +26,7 @@ Value microseconds(const Item& item, nanoseconds kvm::RootHistory::Stays::*part)
 
 std::string timeline(const Item& item) {
   std::string text;
-  for (const int number : item.target.history.timeline(item.width)) text += mark_of(number);
+  for (const int number : item.target.history.timeline(item.width)) text += root_mark(number);
   return text;
 }
 
@@ -51,7 +44,7 @@ Value roots_of(const Item& item) {
   Records roots;
   int number = 0;
   for (const kvm::RootHistory::Seen& seen : item.target.history.roots())
-    roots.push_back({{mark_of(number++), seen.root.pgd ? Value{Hex(*seen.root.pgd)} : Value{},
+    roots.push_back({{root_mark(number++), seen.root.pgd ? Value{Hex(*seen.root.pgd)} : Value{},
                       Hex(seen.root.hpa), seen.samples}});
   return roots;
 }
@@ -146,6 +139,13 @@ std::string block(const RecordView& record) {
 }
 
 }  // namespace
+
+std::string root_mark(int number) {
+  if (number == kvm::RootHistory::nothing) return ".";
+  if (number == kvm::RootHistory::several) return "*";
+  const auto place = static_cast<std::size_t>(number);
+  return std::string(1, place < marks.size() ? marks[place] : '?');
+}
 
 std::string time_text(std::uint64_t microseconds) {
   if (microseconds >= 1'000'000) return fmt::format("{:.3g} s", microseconds / 1e6);

@@ -26,6 +26,9 @@ Record sampled_record(const Sampled& sampled, std::chrono::nanoseconds period,
 // The columns and the text of those records, with --hz.
 Mode sampling_mode();
 
+// The letter of a part of RootHistory::timeline().
+std::string root_mark(int number);
+
 // "1.5 s", "10 ms", "250 µs"
 std::string time_text(std::uint64_t microseconds);
 

@@ -227,17 +227,25 @@ kvm::ShadowPage root_page_now(const kvm::Kvm& kvm, const NamedStart& root) {
   return kvm.shadow_page(known.address);
 }
 
+std::vector<NamedStart> roots_of(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows) {
+  std::vector<NamedStart> roots;
+  std::set<std::uint64_t> seen;
+  for (const kvm::Root& root : root_slots(kvm, vm, rows)) {
+    if (!root.valid || !seen.insert(root.hpa.value).second) continue;
+    rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
+                 [&] {
+                   roots.push_back({vm.index, root.name(), kvm::start_of(root)});
+                 });
+  }
+  return roots;
+}
+
 std::vector<NamedStart> all_roots(const kvm::Kvm& kvm, RowSink& rows) {
   std::vector<NamedStart> roots;
   std::set<std::uint64_t> seen;
   for (const kvm::Vm& vm : all_vms(kvm, rows))
-    for (const kvm::Root& root : root_slots(kvm, vm, rows)) {
-      if (!root.valid || !seen.insert(root.hpa.value).second) continue;
-      rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
-                   [&] {
-                     roots.push_back({vm.index, root.name(), kvm::start_of(root)});
-                   });
-    }
+    for (NamedStart& root : roots_of(kvm, vm, rows))
+      if (seen.insert(root.tree.table.value).second) roots.push_back(std::move(root));
   return roots;
 }
 

@@ -57,7 +57,9 @@ struct NamedStart {
 kvm::ShadowPage root_page_now(const kvm::Kvm& kvm, const NamedStart& root);
 // Throws Error{usage} when `text` names nothing that can be walked.
 NamedStart find_root(const kvm::Kvm& kvm, std::string_view text, RowSink& rows);
-// Every valid root and PAE entry of every vCPU, each table once.
+// Every valid root and PAE entry of every vCPU of a VM, each table once.
+std::vector<NamedStart> roots_of(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink& rows);
+// The same of every VM.
 std::vector<NamedStart> all_roots(const kvm::Kvm& kvm, RowSink& rows);
 
 }  // namespace kvmscope

@@ -19,7 +19,7 @@ KERNEL = EXPRESSION + ["core/kernel"]
 KVM = KERNEL + ["core/kvm"]
 PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
-COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/trace"]
+COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace"]
 ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
@@ -34,6 +34,7 @@ ALLOWED = {
     "commands/output": OUTPUT + ["commands"],
     "commands/shell": COMMANDS,
     "commands": COMMANDS,
+    "commands/snapshot": COMMANDS,
     "commands/trace": COMMANDS,
 }
 # The one file that knows where types come from.
@@ -43,6 +44,7 @@ ONLY_IN = {
     r"<(elfutils/|dwarf\.h|libelf\.h|gelf\.h)": "dwarf/",
     r"<libkdumpfile/": "core/memory/kdump.cpp",
     r"<readline/": "commands/shell/readline",
+    r"<zstd\.h": ("commands/output/zstd_writer.cpp", "commands/snapshot/source.cpp"),
     r"<CLI/": "commands/shell/program_options.cpp",
 }
 

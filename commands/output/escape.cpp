@@ -93,12 +93,11 @@ std::string escape_text(std::string_view text, std::string_view keep) {
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (std::size_t at = 0; at < text.size();) {
+    const std::size_t start = at;
+    while (at < text.size() && is_plain(text[at]) && text[at] != '"' && text[at] != '\\') ++at;
+    out += text.substr(start, at - start);
+    if (at == text.size()) break;
     const char c = text[at];
-    if (is_plain(c) && c != '"' && c != '\\') {
-      out += c;
-      ++at;
-      continue;
-    }
     const Character character = decode(text, at);
     if (character.size == 0)
       fmt::format_to(std::back_inserter(out), "\\\\x{:02x}", static_cast<unsigned char>(c));

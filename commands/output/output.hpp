@@ -8,20 +8,28 @@
 
 namespace kvmscope {
 
-class Output {
+// Takes bytes.
+class ByteWriter {
+ public:
+  ByteWriter() = default;
+  ByteWriter(const ByteWriter&) = delete;
+  ByteWriter& operator=(const ByteWriter&) = delete;
+  virtual ~ByteWriter() = default;
+  virtual void write(std::string_view bytes) = 0;
+};
+
+class Output final : public ByteWriter {
  public:
   enum class OnFailure { raise, ignore };
 
   // Writes to `fd`, which stays the caller's. -1: bytes stay in text().
   explicit Output(int fd = -1, OnFailure on_failure = OnFailure::raise)
       : fd_(fd), on_failure_(on_failure) {}
-  Output(const Output&) = delete;
-  Output& operator=(const Output&) = delete;
 
   // Throws Error{interrupted} when nobody reads any more (EPIPE, then reader_gone() is true) or
   // on Ctrl-C while the reader makes us wait; Error{internal} when writing fails (a full disk).
   // After the first failure the other bytes are dropped in silence, so that a stream can be closed.
-  void write(std::string_view bytes);
+  void write(std::string_view bytes) override;
   void flush();
 
   bool reader_gone() const { return reader_gone_; }

@@ -70,6 +70,7 @@ constexpr KindCandidates kinds[] = {
     {ArgumentKind::command, commands}, {ArgumentKind::setting, settings},
     {ArgumentKind::vm, vms},           {ArgumentKind::root, roots},
     {ArgumentKind::symbol, symbols},   {ArgumentKind::file, files},
+    {ArgumentKind::data_file, files},
 };
 
 }  // namespace

@@ -34,20 +34,22 @@ void each_line(Program& program, const std::function<void(std::string_view)>& vi
 // that takes a file (source) may run any other.
 bool needs_nothing(const Session& session, Program& program) {
   bool nothing = true;
-  const auto look = [&](const Command* command) {
+  const auto look = [&](const LineAhead& line) {
+    const Command* command = line.command;
     if (command == nullptr) return;
     nothing = nothing && command->needs == Needs::nothing &&
+              !(command->needs_target && command->needs_target(line.args)) &&
               std::none_of(command->arguments.begin(), command->arguments.end(),
                            [](const Argument& a) { return a.kind == ArgumentKind::file; });
   };
   if (!program.command.empty()) {
-    look(match_command(session.catalogue(), program.command.front()));
+    look(look_at_words(session, program.command));
     return nothing;
   }
   if (program.lines.empty() && program.scripts.empty()) return false;
   for (Script& script : program.scripts)
     if (!can_be_read_twice(script)) return false;
-  each_line(program, [&](std::string_view line) { look(look_at_line(session, line).command); });
+  each_line(program, [&](std::string_view line) { look(look_at_line(session, line)); });
   return nothing;
 }
 
@@ -58,13 +60,17 @@ bool writes_later(const Session& session, const Program& program) {
          program.scripts.empty();
 }
 
-void open_output_files(Session& session, Program& program) {
+void open_files(Session& session, Program& program) {
   using Kind = Redirection::Kind;
-  each_line(program, [&](std::string_view line) {
-    const Redirection redirection = look_at_line(session, line).redirection;
+  const auto open = [&](const LineAhead& line) {
+    const Redirection& redirection = line.redirection;
     if (redirection.kind == Kind::write || redirection.kind == Kind::append)
       session.output_files().open_ahead(redirection.target);
-  });
+    if (line.command != nullptr && line.command->open_ahead)
+      line.command->open_ahead(session, line.args);
+  };
+  if (!program.command.empty()) open(look_at_words(session, program.command));
+  each_line(program, [&](std::string_view line) { open(look_at_line(session, line)); });
 }
 
 }  // namespace
@@ -89,13 +95,14 @@ void give_up_root(Session& session, Program& program) {
   session.clock().start();
   if (!needs_nothing(session, program)) open_ahead(session);
   session.clock().count_into_next();
-  open_output_files(session, program);
+  open_files(session, program);
   // Root must not write where another user chooses what the names mean.
   if (program.is_shell && history_is_ours()) open_history(session);
   give_up_privileges(user);
   if (program.is_shell && !session.history().has_file()) open_history(session);
   if (!writes) {
     session.output_files().close_list();
+    session.files_ahead().close_list();
     install_read_only_filter();
   }
   session.gave_up_root_for(user);

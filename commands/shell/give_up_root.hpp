@@ -20,11 +20,11 @@ struct Program {
 // Whether it names a command that must be root while it runs (trace).
 bool needs_root(const Session& session, Program& program);
 
-// Opens the target, its debug files, the history and every file that lines and scripts send
-// results to; then becomes the user behind sudo, or nobody, and refuses to open files but for
-// reading, for good. For lines that are yet to come and read a dump, files can be written, and
-// root whom nobody called through sudo stays what it is. Throws Error{unavailable} when root could
-// not be given up.
+// Opens the target, its debug files, the history and every file that lines and scripts name
+// to read or to send results to; then becomes the user behind sudo, or nobody, and refuses to open
+// files but for reading, for good. For lines that are yet to come and read a dump, files can be
+// written, and root whom nobody called through sudo stays what it is. Throws Error{unavailable}
+// when root could not be given up.
 void give_up_root(Session& session, Program& program);
 
 }  // namespace kvmscope

@@ -1,24 +1,9 @@
 #include "commands/shell/live_reading.hpp"
 
 #include "core/kernel/kernel.hpp"
-#include "core/memory/steady.hpp"
 
 namespace kvmscope {
 namespace {
-
-// While it lives, what is used of a kernel that runs goes to the recording.
-class Reading {
- public:
-  Reading(Session& session, Recording& recording) : session_(session) {
-    session_.start_reading(&recording);
-  }
-  Reading(const Reading&) = delete;
-  Reading& operator=(const Reading&) = delete;
-  ~Reading() { session_.start_reading(nullptr); }
-
- private:
-  Session& session_;
-};
 
 // In a tree the rule goes without saying.
 std::string torn_only(const RecordView& record) {
@@ -41,14 +26,26 @@ void add_truth(std::vector<Column>& columns, View& view) {
   if (!view.tree.empty()) view.tree.push_back({"TRUTH", Align::left, torn_only});
 }
 
-void run_reading(Session& session, const ParsedLine& parsed, RowSink& rows) {
-  Recording recording;
-  const Reading reading(session, recording);
-  rows.set_live([&recording] {
-    std::string change = recording.change();
-    recording.forget(0);
+LiveReading::LiveReading(Session& session) : session_(session) {
+  session_.start_reading(&recording_);
+}
+
+LiveReading::~LiveReading() {
+  session_.start_reading(nullptr);
+}
+
+void LiveReading::give_truth(RowSink& rows) {
+  if (!session_.is_live()) return;
+  rows.set_live([this] {
+    std::string change = recording_.change();
+    recording_.forget(0);
     return change;
   });
+}
+
+void run_reading(Session& session, const ParsedLine& parsed, RowSink& rows) {
+  LiveReading reading(session);
+  reading.give_truth(rows);
   parsed.command->run(session, parsed.args, rows);
 }
 

@@ -5,6 +5,7 @@
 #include "commands/output/row_sink.hpp"
 #include "commands/shell/arguments.hpp"
 #include "commands/shell/session.hpp"
+#include "core/memory/steady.hpp"
 
 namespace kvmscope {
 
@@ -12,6 +13,23 @@ namespace kvmscope {
 bool has_truth(Session& session, const Command& command);
 // Puts the field `truth` behind the command's own, in every form.
 void add_truth(std::vector<Column>& columns, View& view);
+
+// While it lives, what is used of a kernel that runs is recorded, and limits count from when it was
+// made. In a dump it does nothing.
+class LiveReading {
+ public:
+  explicit LiveReading(Session& session);
+  LiveReading(const LiveReading&) = delete;
+  LiveReading& operator=(const LiveReading&) = delete;
+  ~LiveReading();
+
+  // Gives the records that go there their truth: what was used since the one before is their own.
+  void give_truth(RowSink& rows);
+
+ private:
+  Session& session_;
+  Recording recording_;
+};
 
 // Runs a command whose records have a truth. What it reads outside of any inner recording belongs
 // to the record that it sends next.

@@ -209,6 +209,23 @@ class Line {
   bool reader_gone_ = false;
 };
 
+// Words with the line that they would have been.
+struct PlacedWords {
+  std::string line;
+  std::vector<Word> words;
+};
+
+PlacedWords place(const std::vector<std::string>& words) {
+  PlacedWords placed;
+  for (const std::string& word : words) {
+    std::string& line = placed.line;
+    if (!line.empty()) line += ' ';
+    placed.words.push_back({word, line.size(), line.size() + word.size(), false});
+    line += word;
+  }
+  return placed;
+}
+
 // Whether lines end here: nobody reads what the others would say, either.
 bool ends(Session& session, int status) {
   return !goes_on(status) || session.quitting() || session.console().out->reader_gone();
@@ -221,14 +238,8 @@ int run_line(Session& session, std::string_view line, std::string_view where) {
 }
 
 int run_words(Session& session, const std::vector<std::string>& words) {
-  std::string line;
-  std::vector<Word> placed;
-  for (const std::string& word : words) {
-    if (!line.empty()) line += ' ';
-    placed.push_back({word, line.size(), line.size() + word.size(), false});
-    line += word;
-  }
-  return Line(session, line, "").run_words(placed);
+  const PlacedWords placed = place(words);
+  return Line(session, placed.line, "").run_words(placed.words);
 }
 
 bool goes_on(int status) {
@@ -292,6 +303,17 @@ LineAhead look_at_line(const Session& session, std::string_view line) {
     if (words.empty()) return;
     ahead.command = match_command(session.catalogue(), words.front().text);
     ahead.redirection = std::move(split.redirection);
+    ahead.args = parse_line(session.catalogue(), split.command, words, {}).args;
+  });
+  return ahead;
+}
+
+LineAhead look_at_words(const Session& session, const std::vector<std::string>& words) {
+  LineAhead ahead;
+  caught([&] {
+    ahead.command = match_command(session.catalogue(), words.front());
+    const PlacedWords placed = place(words);
+    ahead.args = parse_line(session.catalogue(), placed.line, placed.words, {}).args;
   });
   return ahead;
 }

@@ -37,9 +37,12 @@ int run_script(Session& session, Script& script);
 // What a line would run, and where it would send the result; a line that makes no sense: neither.
 struct LineAhead {
   const Command* command = nullptr;
+  Arguments args;
   Redirection redirection;
 };
 LineAhead look_at_line(const Session& session, std::string_view line);
+// The same for words that a shell has split already.
+LineAhead look_at_words(const Session& session, const std::vector<std::string>& words);
 // Session::open_all(). What fails is reported by the command that misses it.
 void open_ahead(Session& session);
 

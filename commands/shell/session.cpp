@@ -41,6 +41,7 @@ Session::Session(Target target, const DebugFinder& finder, const std::vector<Com
       offline_release_(std::move(offline_release)),
       open_log_(log),
       output_files_(log),
+      files_ahead_(log),
       finder_(make_timed_finder(finder, clock_)),
       memory_(std::make_unique<SessionMemory>(*this)),
       opened_(std::make_unique<Opened>()) {}

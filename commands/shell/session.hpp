@@ -11,6 +11,7 @@
 
 #include "commands/command.hpp"
 #include "commands/shell/console.hpp"
+#include "commands/shell/files_ahead.hpp"
 #include "commands/shell/history.hpp"
 #include "commands/shell/output_files.hpp"
 #include "commands/shell/phases.hpp"
@@ -93,6 +94,7 @@ class Session {
   Console& console() { return console_; }
   PhaseClock& clock() { return clock_; }
   OutputFiles& output_files() { return output_files_; }
+  FilesAhead& files_ahead() { return files_ahead_; }
   // Every file that was opened, for `info --footprint`; nullptr: nobody keeps a list.
   OpenLog* open_log() { return open_log_; }
 
@@ -118,6 +120,7 @@ class Session {
   History history_;
   OpenLog* open_log_;
   OutputFiles output_files_;
+  FilesAhead files_ahead_;
   std::optional<User> gave_up_root_;
   std::optional<Error> cannot_open_;
   PhaseClock clock_;

@@ -2,7 +2,7 @@
 """The questions of the benchmark, asked as a good drgn user would: whole structs and whole tables
 in one read, unpacked with struct. Prints seconds for the question alone, and the answer.
 
-  drgn_walk.py DUMP DEBUG-FOLDER roots|levels|pages"""
+  drgn_walk.py DUMP DEBUG-FOLDER roots|levels|pages|pages-json"""
 
 import glob
 import json
@@ -72,7 +72,31 @@ def levels(prog):
     return {"tables": len(seen), "leaves": leaves}
 
 
+FLAGS = (("quadrant", 5, 3), ("direct", 7, 1), ("access", 8, 7), ("invalid", 11, 1), ("efer_nx", 12, 1),
+         ("cr0_wp", 13, 1), ("smep", 14, 1), ("smap", 15, 1), ("ad_disabled", 16, 1), ("guest_mode", 17, 1))
+
+
+def pages_json(prog):
+    """The same, written as JSON: flags of the role as keys, addresses as hex strings."""
+    records = []
+    for page, level, gfn, spt, role, unsync, roots_, kids, gen, tdp, parents in page_tuples(prog):
+        record = {"sp": hex(page), "level": level, "gfn": hex(gfn), "spt": hex(spt), "role": hex(role),
+                  "unsync": bool(unsync), "root_count": roots_, "unsync_children": kids, "valid_gen": gen,
+                  "tdp_mmu": bool(tdp), "parents": parents, "smm": role >> 24}
+        for name, shift, mask in FLAGS:
+            record[name] = role >> shift & mask
+        record["role_text"] = " ".join(name for name, _, _ in FLAGS if record[name])
+        records.append(record)
+    with open("/dev/null", "w", encoding="utf-8") as out:
+        out.write(json.dumps(records))
+    return len(records)
+
+
 def pages(prog):
+    return len(page_tuples(prog))
+
+
+def page_tuples(prog):
     """The fields of `pages`, a struct a read."""
     kind = prog.type("struct kvm_mmu_page")
     size = kind.size
@@ -95,13 +119,13 @@ def pages(prog):
                            struct.unpack_from("<I", raw, at["unsync_children"])[0],
                            raw[at["mmu_valid_gen"]], raw[at["tdp_mmu_page"]], parents))
             (node,) = struct.unpack_from("<Q", raw, at["link"])
-    return len(result)
+    return result
 
 
 def main():
     dump, debug, question = sys.argv[1:]
     prog = open_dump(dump, debug)
-    ask = {"roots": roots, "levels": levels, "pages": pages}[question]
+    ask = {"roots": roots, "levels": levels, "pages": pages, "pages-json": pages_json}[question]
     ask(prog)  # types are loaded and memory is warm: the walk alone is timed
     started = time.perf_counter()
     answer = ask(prog)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bad_files, faults, lab_dumps, product  # pylint: disable=wrong-import-position
+from lab import bad_files, bad_snapshots, faults, lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import differences  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS  # pylint: disable=wrong-import-position
@@ -41,6 +41,7 @@ class Case:
     format: str = "elf"
     file: str = ""  # a recipe of bad_files.py that makes another file of the dump
     debug: str = "right"  # a recipe of bad_files.py for the -s options
+    snapshots: str = ""  # a recipe of bad_snapshots.py, for {good}, {bad} and {place} in `run`
     overlay: str = ""  # a fault of faults.py to plant
     records: int = 0  # how many it must print at least
     exactly: int | None = None  # how many it must print
@@ -84,12 +85,24 @@ def run_case(case: Case, program: Path, folder: Path) -> list[str]:
         text = faults.overlay(sound_kernel(case.scenario, case.series), case.overlay)
         (folder / "overlay").write_text(text)
         options += ["--overlay", folder / "overlay"]
-    answer = product.run(program, [*options, *filled(case.run, case).split()], SECONDS)
-    problems = judge(case, answer)
+    if case.snapshots:
+        with bad_snapshots.made(case.snapshots, program, dump, folder) as paths:
+            words = [replaced(word, paths) for word in case.run.split()]
+            answer = product.run(program, [*options, *words], SECONDS)
+            problems = judge(case, answer) + bad_snapshots.problems(case.snapshots, paths)
+    else:
+        answer = product.run(program, [*options, *filled(case.run, case).split()], SECONDS)
+        problems = judge(case, answer)
     if case.oracle and not problems:
         kernel = Kernel(OwnBackend(dump.path, dump.debug, text))
         problems = differences(COMMANDS[case.run](kernel), json.loads(answer.output))
     return problems
+
+
+def replaced(word: str, paths: dict[str, Path]) -> str:
+    for name, path in paths.items():
+        word = word.replace(name, str(path))
+    return word
 
 
 def judge(case: Case, answer: product.Answer) -> list[str]:

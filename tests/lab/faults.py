@@ -282,3 +282,15 @@ def level_of_child(kernel: Kernel, level: int):
 def level_change(kernel: Kernel, page: int, level: int) -> Change:
     value = kernel.get(page, "kvm_mmu_page.role.word")
     return kernel.at(page, "kvm_mmu_page.role"), struct.pack("<I", value & ~15 | level)
+
+
+# A name that a user gave its process: a colour, a title for the terminal, quotes and a line end.
+BAD_NAME = b"\x1b[31m\"\\\n\r\x07\xff'$`"
+
+
+@fault
+def bad_name(kernel: Kernel):
+    """15 bytes and the NUL that ends them."""
+    for vm in vm_addresses(kernel):
+        owner = kernel.get(kernel.get(vm, "kvm.mm"), "mm_struct.owner")
+        yield kernel.at(owner, "task_struct.comm"), BAD_NAME.ljust(16, b"\0")

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -112,7 +113,6 @@ def written_problems(command: list, folder: Path) -> list:
 
 def later_problems(command: list, folder: Path) -> list:
     """Of a dump, lines of standard input write where the user may, who need not be root for that."""
-    folder.chmod(0o755)
     problems = []
     for user, owner in ((None, 0), (USER, USER)):
         home = folder / f"home-{user}"
@@ -125,6 +125,43 @@ def later_problems(command: list, folder: Path) -> list:
                 not re.search(f"root +{root}\n", answer.stdout):
             problems.append(f"as {user}: status {answer.returncode}, wrote {wrote}: {answer.stdout} {answer.stderr}")
     return problems
+
+
+KEEPER = "kvmscope-keeper"
+DAC_OVERRIDE = 1 << 1  # CAP_DAC_OVERRIDE
+
+
+def status_of(pid: int) -> dict[str, str]:
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+def find_keeper(parent: int) -> dict[str, str] | None:
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    statuses = [status_of(int(child)) for child in children]
+    return next((status for status in statuses if status["Name"] == KEEPER and status["Seccomp"] == "2"), None)
+
+
+def keeper_problems(command: list, folder: Path) -> list:
+    """Who puts a snapshot in place may do that alone, also in a user's folder; who looks at the target may not."""
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, USER, USER)
+    file = theirs / "now.json"
+    with subprocess.Popen([*map(str, command), "-e", "vms | sleep 3", "-e", f"snapshot -o {file}"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        keeper, end = None, time.monotonic() + 3
+        while keeper is None and time.monotonic() < end:
+            keeper = find_keeper(process.pid)
+            time.sleep(0.01)
+        errors = process.communicate(timeout=SECONDS)[1]
+    if keeper is None:
+        return ["nobody keeps the file"]
+    problems = [f"status {process.returncode}: {errors}"] * (process.returncode != 0)
+    wanted = {"CapEff": f"{DAC_OVERRIDE:016x}", "CapPrm": f"{DAC_OVERRIDE:016x}", "CapInh": f"{0:016x}",
+              "NoNewPrivs": "1"}
+    problems += [f"{name} is {keeper[name]}" for name, value in wanted.items() if keeper[name] != value]
+    left = [path.name for path in theirs.iterdir()]
+    return problems + [f"the folder has {left}"] * (left != [file.name])
 
 
 def program_problems(command: list) -> list:
@@ -149,6 +186,7 @@ def run_all(program: Path, checks: Checks) -> None:
     command = [program, "-c", dump.path, "-s", dump.debug]
     with tempfile.TemporaryDirectory(prefix="kvmscope-") as name:
         folder = Path(name)
+        folder.chmod(0o755)
         overlay = folder / "overlay"
         overlay.write_text("0x0 00\n")
         script = folder / "script"
@@ -168,6 +206,7 @@ def run_all(program: Path, checks: Checks) -> None:
         checks.check("programs inherit no descriptor", inherited_problems(command))
         checks.check("files that are written", written_problems(command, folder))
         checks.check("files that lines of standard input name", later_problems(command, folder))
+        checks.check("the keeper of a snapshot", keeper_problems(command, folder))
         checks.check("programs that read", program_problems(command))
 
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +49,28 @@ std::string first_line(const std::string& text) {
   return text.substr(0, text.find('\n'));
 }
 
+// A command that reads one file and replaces another, as `snapshot` and `diff` do.
+Command copying_command() {
+  Command copy;
+  copy.names = {"copy"};
+  copy.summary = "copy a file";
+  copy.needs = Needs::nothing;
+  copy.arguments = {{"FROM", ArgumentKind::data_file, ""}, {"TO", ArgumentKind::data_file, ""}};
+  copy.open_ahead = [](Session& session, const Arguments& args) {
+    session.files_ahead().read_later(*args.text("FROM"));
+    session.files_ahead().replace_later(*args.text("TO"));
+  };
+  copy.run = [](Session& session, const Arguments& args, RowSink&) {
+    const FileDescriptor from = session.files_ahead().read(*args.text("FROM"));
+    const auto to = session.files_ahead().replace(*args.text("TO"));
+    std::array<char, 64> text{};
+    const ssize_t count = read(from.get(), text.data(), text.size());
+    EXPECT_EQ(write(to->fd(), text.data(), static_cast<std::size_t>(count)), count);
+    to->commit();
+  };
+  return copy;
+}
+
 TEST_F(GivenUp, ProcessesStillWriteTheFilesThatTheirLinesNamed) {
   const std::string one = file("one");
   const std::string two = file("two", "old\n");
@@ -66,10 +89,28 @@ TEST_F(GivenUp, ProcessesStillWriteTheFilesThatTheirLinesNamed) {
   EXPECT_EQ(text_of(two), "old\nNAME  VALUE\nVM    2\n");
 }
 
+TEST_F(GivenUp, ProcessesReplaceAndReadTheFilesThatTheirCommandNamed) {
+  const std::string from = file("from", "text");
+  const std::string to = file("to", "old");
+  const std::string said = in_child([&] {
+    Shell shell;
+    shell.commands.push_back(copying_command());
+    Program program;
+    program.command = {"copy", from, to};
+    give_up_root(shell.session, program);
+    return fmt::format("{} {}", run_words(shell.session, program.command),
+                       first_line(answer(shell, "copy " + from + " " + file("other"))));
+  });
+  EXPECT_TRUE(said.starts_with("0 2: kvmscope: cannot write " + file("other") + ": ")) << said;
+  EXPECT_EQ(text_of(to), "text");
+  EXPECT_FALSE(std::filesystem::exists(file("other")));
+  EXPECT_FALSE(std::filesystem::exists(file(".kvmscope.lock")));
+}
+
 TEST_F(GivenUp, ProcessesOpenNoOtherFileForWriting) {
   const std::string said = in_child([&] {
     Shell shell;
-    Program program;
+    Program program{{}, {"pages"}, {}, false};
     give_up_root(shell.session, program);
     return answer(shell, "pages > /tmp/kvmscope-other") +
            (open("/dev/null", O_WRONLY) < 0 && open("/dev/null", O_RDONLY) >= 0 ? "read-only" : "");
@@ -102,7 +143,7 @@ TEST_F(GivenUp, ProcessesSendResultsToProgramsThatInheritNothing) {
 TEST_F(GivenUp, ShellsSayHowToStartACommandThatNeedsRoot) {
   const std::string said = in_child([&] {
     Shell shell;
-    Program program;
+    Program program{{}, {"pages"}, {}, false};
     give_up_root(shell.session, program);
     return answer(shell, "trace load 1 --for 2") + answer(shell, "trace events");
   });
@@ -146,12 +187,32 @@ TEST_F(GivenUp, TargetsThatCouldNotBeOpenedKeepTheirReason) {
     Shell shell({"dump", [&]() -> std::unique_ptr<Dump> {
                    throw_error(ErrorKind::unavailable, "refused, try {}", ++opened);
                  }});
-    Program program;
+    Program program{{}, {"pages"}, {}, false};
     give_up_root(shell.session, program);
     const std::string help = answer(shell, "pages 1");
     return first_line(help) + "; " + answer(shell, "needy") + answer(shell, "needy");
   });
   EXPECT_EQ(said, "0: NAME  VALUE; 3: kvmscope: refused, try 1\n3: kvmscope: refused, try 1\n");
+}
+
+TEST_F(GivenUp, LinesThatAreYetToComeMayWriteWhenTheyReadADump) {
+  if (geteuid() != 0) GTEST_SKIP() << "there is no root to give up";
+  const auto write = [&] {
+    Shell shell;
+    Program program;
+    give_up_root(shell.session, program);
+    const std::string said = answer(shell, "pages > " + file("later"));
+    return fmt::format("{} {}{}", geteuid(), said, shell.session.gave_up_root() ? " gave up" : "");
+  };
+  EXPECT_EQ(in_child(write), "0 0: ");
+  setenv("SUDO_UID", "1234", 1);
+  setenv("SUDO_GID", "5678", 1);
+  std::filesystem::remove(file("later"));
+  ASSERT_EQ(chown(folder_.c_str(), 1234, 5678), 0);
+  EXPECT_EQ(in_child(write), "1234 0:  gave up");
+  EXPECT_EQ(first_line(text_of(file("later"))), "NAME   VALUE");
+  unsetenv("SUDO_UID");
+  unsetenv("SUDO_GID");
 }
 
 TEST_F(GivenUp, TargetsAreNotOpenedForACommandThatNeedsNone) {
@@ -172,7 +233,7 @@ TEST_F(GivenUp, RootBecomesTheUserBehindSudo) {
   if (geteuid() != 0) GTEST_SKIP() << "there is no root to give up";
   const auto become = [] {
     Shell shell;
-    Program program;
+    Program program{{}, {"pages"}, {}, false};
     give_up_root(shell.session, program);
     const User user = shell.session.gave_up_root().value_or(User{});
     return fmt::format("{} {} {}", geteuid(), user.uid, user.gid);

@@ -52,12 +52,16 @@ struct Cpuid {
 constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, CpuidHeader);
 constexpr unsigned long kSetCpuid2 = _IOW(KVMIO, 0x90, CpuidHeader);
 
+Cpuid ask_for_cpuid() {
+  Cpuid cpuid{};
+  cpuid.header.count = std::size(cpuid.entries);
+  kvm_ioctl(kvm_fd(), kGetSupportedCpuid, "KVM_GET_SUPPORTED_CPUID", &cpuid);
+  return cpuid;
+}
+
+// vCPUs are made by several threads: no one may see a table that another is still filling.
 Cpuid& supported_cpuid() {
-  static Cpuid cpuid{};
-  if (cpuid.header.count == 0) {
-    cpuid.header.count = std::size(cpuid.entries);
-    kvm_ioctl(kvm_fd(), kGetSupportedCpuid, "KVM_GET_SUPPORTED_CPUID", &cpuid);
-  }
+  static Cpuid cpuid = ask_for_cpuid();
   return cpuid;
 }
 

@@ -51,6 +51,9 @@ class Bench:
         """Checks that records equal those of a dump that was taken when nothing ran: `live` has them by command."""
         for command, (found, problems) in live.items():
             expected, dump_problems = self.dump_records(dump, command)
+            # The guest may have been stopped between two roots: then neither has one to show.
+            if not found and not problems and any("is empty (see" in problem for problem in dump_problems):
+                dump_problems = []
             problems = problems + [f"the dump: {problem}" for problem in dump_problems]
             self.check(name, problems or unlike(expected, found), f"{command}, {len(expected)} records")
 
