@@ -34,7 +34,7 @@ SplitPath split(const std::string& path) {
                   path.substr(slash == std::string::npos ? 0 : slash + 1)};
   // "link/" would follow the link.
   while (parts.folder.size() > 1 && parts.folder.back() == '/') parts.folder.pop_back();
-  if (parts.folder.empty()) parts.folder = "/";
+  if (parts.folder.empty()) parts.folder.assign(1, '/');
   if (parts.name.empty() || parts.name == "." || parts.name == "..")
     cannot_write(path, "it is a folder");
   return parts;
