@@ -187,7 +187,7 @@ TEST_F(GivenUp, TargetsThatCouldNotBeOpenedKeepTheirReason) {
     Shell shell({"dump", [&]() -> std::unique_ptr<Dump> {
                    throw_error(ErrorKind::unavailable, "refused, try {}", ++opened);
                  }});
-    Program program{{}, {"pages"}, {}, false};
+    Program program{{}, {"needy"}, {}, false};
     give_up_root(shell.session, program);
     const std::string help = answer(shell, "pages 1");
     return first_line(help) + "; " + answer(shell, "needy") + answer(shell, "needy");
@@ -201,7 +201,7 @@ TEST_F(GivenUp, LinesThatAreYetToComeMayWriteWhenTheyReadADump) {
     Shell shell;
     Program program;
     give_up_root(shell.session, program);
-    const std::string said = answer(shell, "pages > " + file("later"));
+    const std::string said = answer(shell, "pages 1 > " + file("later"));
     return fmt::format("{} {}{}", geteuid(), said, shell.session.gave_up_root() ? " gave up" : "");
   };
   EXPECT_EQ(in_child(write), "0 0: ");
@@ -210,7 +210,7 @@ TEST_F(GivenUp, LinesThatAreYetToComeMayWriteWhenTheyReadADump) {
   std::filesystem::remove(file("later"));
   ASSERT_EQ(chown(folder_.c_str(), 1234, 5678), 0);
   EXPECT_EQ(in_child(write), "1234 0:  gave up");
-  EXPECT_EQ(first_line(text_of(file("later"))), "NAME   VALUE");
+  EXPECT_EQ(first_line(text_of(file("later"))), "NAME  VALUE");
   unsetenv("SUDO_UID");
   unsetenv("SUDO_GID");
 }
