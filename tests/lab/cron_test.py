@@ -24,8 +24,10 @@ class Job:
 
     def __init__(self, program: Path, dump, folder: Path):
         self.series = folder / "series"
-        self.environment = {"PATH": os.environ["PATH"], "KVMSCOPE": str(program), "SERIES": str(self.series),
-                            "SETTINGS": "/dev/null", "OPTIONS": f"-c {dump.path} -s {dump.debug}"}
+        # cron's environment is nearly empty; a sanitizer's options belong to the program under test.
+        kept = {name: os.environ[name] for name in ("PATH", "ASAN_OPTIONS") if name in os.environ}
+        self.environment = kept | {"KVMSCOPE": str(program), "SERIES": str(self.series),
+                                   "SETTINGS": "/dev/null", "OPTIONS": f"-c {dump.path} -s {dump.debug}"}
 
     def run(self, **settings: str):
         return subprocess.run([JOB], env=self.environment | settings, capture_output=True, text=True, check=False)
