@@ -88,13 +88,14 @@ LiveSystem::LiveSystem(std::string root, const std::set<std::string, std::less<>
   std::error_code error;
   if (fs::exists(path, error)) modules_file_ = open_read_only(path, log_);
   modules_ = read_modules();
-  symbols_ = std::make_unique<ProcKallsyms>(
-      path_in(root_, "proc/kallsyms"), wanted_symbols,
-      std::set<std::string, std::less<>>(kvm_modules.begin(), kvm_modules.end()),
-      trimmed(text_of("proc/sys/kernel/kptr_restrict")), log_);
-  build_ids_.emplace("vmlinux", read_build_id("vmlinux"));
+  ProcKallsyms::Names loaded;
   for (const std::string_view name : kvm_modules)
-    if (find_module(modules_, name) != nullptr) build_ids_.emplace(name, read_build_id(name));
+    if (find_module(modules_, name) != nullptr) loaded.emplace(name);
+  symbols_ =
+      std::make_unique<ProcKallsyms>(path_in(root_, "proc/kallsyms"), wanted_symbols, loaded,
+                                     trimmed(text_of("proc/sys/kernel/kptr_restrict")), log_);
+  build_ids_.emplace("vmlinux", read_build_id("vmlinux"));
+  for (const std::string& name : loaded) build_ids_.emplace(name, read_build_id(name));
 }
 
 // Of a small file; empty when there is none.

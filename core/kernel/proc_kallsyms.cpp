@@ -1,6 +1,7 @@
 #include "core/kernel/proc_kallsyms.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "core/base/error.hpp"
@@ -24,13 +25,47 @@ bool is_zero(std::string_view digits) {
   return digits.find_first_not_of('0') == std::string_view::npos;
 }
 
+// A hundred thousand names pass by, and a handful is wanted: their first bytes and lengths rule out
+// nearly all others without a search.
+class NameFilter {
+ public:
+  explicit NameFilter(const ProcKallsyms::Names& wanted) {
+    for (const std::string& name : wanted)
+      if (!name.empty()) lengths_[byte(name)] |= bit(name);
+  }
+  bool may_hold(std::string_view name) const { return (lengths_[byte(name)] & bit(name)) != 0; }
+
+ private:
+  static unsigned char byte(std::string_view name) {
+    return static_cast<unsigned char>(name.front());
+  }
+  static std::uint64_t bit(std::string_view name) { return 1ULL << (name.size() % 64); }
+
+  std::array<std::uint64_t, 256> lengths_{};  // by first byte
+};
+
 }  // namespace
 
-ProcKallsyms::ProcKallsyms(std::string path, const std::set<std::string, std::less<>>& wanted,
-                           std::set<std::string, std::less<>> modules,
+void ProcKallsyms::Table::add(const Line& line) {
+  if (modules.empty() || modules.back() != line.module) modules.emplace_back(line.module);
+  places.push_back({address_of(line.address), static_cast<std::uint32_t>(text.size()),
+                    static_cast<std::uint32_t>(modules.size() - 1), line.type});
+  text.append(line.name).push_back('\0');
+}
+
+Symbol ProcKallsyms::Table::symbol(const Place& place) const {
+  return {std::string(name(place)), place.address, 0, place.type, modules[place.module]};
+}
+
+ProcKallsyms::ProcKallsyms(std::string path, const Names& wanted, Names modules,
                            const std::string& kptr_restrict, OpenLog* log)
     : path_(std::move(path)), file_(open_read_only(path_, log)), modules_(std::move(modules)) {
-  first_pass(wanted, modules_, kptr_restrict);
+  if (!first_pass(wanted))
+    throw_error(ErrorKind::unavailable,
+                "{} shows every address as zero (kernel.kptr_restrict is {}): reading them takes "
+                "CAP_SYSLOG, which root has, and kernel.kptr_restrict below 2 (sysctl "
+                "kernel.kptr_restrict=1)",
+                path_, kptr_restrict.empty() ? "not known" : kptr_restrict);
 }
 
 bool ProcKallsyms::parse(std::string_view text, Line& line) {
@@ -58,74 +93,78 @@ Symbol ProcKallsyms::symbol(const Line& line) {
   return {std::string(line.name), address_of(line.address), 0, line.type, std::string(line.module)};
 }
 
-void ProcKallsyms::first_pass(const std::set<std::string, std::less<>>& wanted,
-                              const std::set<std::string, std::less<>>& modules,
-                              const std::string& kptr_restrict) {
+// Whether any address was to be seen.
+bool ProcKallsyms::first_pass(const Names& wanted) {
+  const NameFilter filter(wanted);
   bool any_address = false;
-  std::size_t missing = wanted.size();
   each([&](const Line& line) {
     any_address = any_address || !is_zero(line.address);
     if (line.module.empty()) {
-      if (missing == 0 || wanted.find(line.name) == wanted.end()) return true;
       // Of several static ones the first counts.
-      if (known_.try_emplace(Key("", line.name), symbol(line)).second) --missing;
-    } else if (modules.find(line.module) != modules.end()) {
-      known_.try_emplace(Key(line.module, line.name), symbol(line));
+      if (filter.may_hold(line.name) && wanted.find(line.name) != wanted.end())
+        vmlinux_.try_emplace(std::string(line.name), symbol(line));
+      return true;
     }
-    return true;
+    const bool is_kept = modules_.find(line.module) != modules_.end();
+    if (is_kept) kept_.add(line);
+    // vmlinux's come first, then one module's after the other's.
+    return is_kept || kept_.modules.size() < modules_.size();
   });
-  if (!any_address)
-    throw_error(ErrorKind::unavailable,
-                "{} shows every address as zero (kernel.kptr_restrict is {}): reading them takes "
-                "CAP_SYSLOG, which root has, and kernel.kptr_restrict below 2 (sysctl "
-                "kernel.kptr_restrict=1)",
-                path_, kptr_restrict.empty() ? "not known" : kptr_restrict);
-  for (const std::string& name : wanted) known_.try_emplace(Key("", name), std::nullopt);
+  for (const std::string& name : wanted) vmlinux_.try_emplace(name, std::nullopt);
+  std::stable_sort(
+      kept_.places.begin(), kept_.places.end(),
+      [this](const Place& a, const Place& b) { return kept_.name(a) < kept_.name(b); });
+  return any_address;
+}
+
+// `module` empty: of any. The first of several.
+std::optional<Symbol> ProcKallsyms::find_kept(std::string_view module,
+                                              std::string_view name) const {
+  auto place = std::lower_bound(
+      kept_.places.begin(), kept_.places.end(), name,
+      [this](const Place& place, std::string_view name) { return kept_.name(place) < name; });
+  for (; place != kept_.places.end() && kept_.name(*place) == name; ++place)
+    if (module.empty() || kept_.modules[place->module] == module) return kept_.symbol(*place);
+  return std::nullopt;
 }
 
 std::optional<Symbol> ProcKallsyms::find(std::string_view module, std::string_view name) const {
   const bool of_vmlinux = module == vmlinux;
-  Key key(of_vmlinux ? "" : module, name);
-  const auto known = known_.find(key);
-  if (known != known_.end()) return known->second;
-  if (modules_.contains(key.first)) return std::nullopt;
+  if (!of_vmlinux && modules_.find(module) != modules_.end()) return find_kept(module, name);
+  if (const auto known = vmlinux_.find(name); of_vmlinux && known != vmlinux_.end())
+    return known->second;
+  const std::string_view wanted = of_vmlinux ? "" : module;
   std::optional<Symbol> found;
   each([&](const Line& line) {
-    if (line.module == key.first && line.name == name) found = symbol(line);
+    if (line.name == name && line.module == wanted) found = symbol(line);
     return !found;
   });
   // A module may be loaded again at another place; vmlinux stays.
-  if (of_vmlinux) known_.emplace(std::move(key), found);
+  if (of_vmlinux) vmlinux_.emplace(name, found);
   return found;
 }
 
 std::optional<Symbol> ProcKallsyms::find(std::string_view name) const {
-  const auto of_vmlinux = known_.find(Key("", name));
-  if (of_vmlinux != known_.end() && of_vmlinux->second) return of_vmlinux->second;
-  const bool only_modules = of_vmlinux != known_.end();
+  const auto of_vmlinux = vmlinux_.find(name);
+  const bool only_modules = of_vmlinux != vmlinux_.end();
+  if (only_modules && of_vmlinux->second) return of_vmlinux->second;
   if (only_modules)
-    for (const std::string& module : modules_)
-      if (const auto known = known_.find(Key(module, name)); known != known_.end())
-        return known->second;
+    if (std::optional<Symbol> kept = find_kept("", name)) return kept;
   std::optional<Symbol> found;
   each([&](const Line& line) {
     // vmlinux's come first.
-    if (line.name == name && !found) found = symbol(line);
+    if (line.name == name) found = symbol(line);
     return !found;
   });
   const bool is_vmlinux = found && found->module.empty();
-  if (!only_modules) known_.emplace(Key("", name), is_vmlinux ? found : std::nullopt);
+  if (!only_modules) vmlinux_.emplace(name, is_vmlinux ? found : std::nullopt);
   return found;
 }
 
-ProcKallsyms::ByAddress ProcKallsyms::sorted() const {
-  ByAddress table;
-  table.modules.emplace_back();
+ProcKallsyms::Table ProcKallsyms::sorted() const {
+  Table table;
   each([&](const Line& line) {
-    if (table.modules.back() != line.module) table.modules.emplace_back(line.module);
-    table.places.push_back({address_of(line.address), static_cast<std::uint32_t>(table.text.size()),
-                            static_cast<std::uint32_t>(table.modules.size() - 1), line.type});
-    table.text.append(line.name).push_back('\0');
+    table.add(line);
     return table.text.size() < most_text;
   });
   std::stable_sort(table.places.begin(), table.places.end(),
@@ -140,9 +179,7 @@ std::optional<Symbol> ProcKallsyms::nearest(std::uint64_t address) const {
       std::upper_bound(places.begin(), places.end(), address,
                        [](std::uint64_t at, const Place& place) { return at < place.address; });
   if (after == places.begin()) return std::nullopt;
-  const Place& place = *std::prev(after);
-  return Symbol{by_address_.text.c_str() + place.name, place.address, 0, place.type,
-                by_address_.modules[place.module]};
+  return by_address_.symbol(*std::prev(after));
 }
 
 std::vector<std::string> ProcKallsyms::names(std::string_view prefix, std::size_t limit) const {

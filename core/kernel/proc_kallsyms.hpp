@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/base/file.hpp"
@@ -19,12 +18,14 @@ namespace kvmscope {
 // The file is opened once, as the user who may see addresses, and read again for each pass.
 class ProcKallsyms : public SymbolSource {
  public:
+  using Names = std::set<std::string, std::less<>>;
+
   // One pass: finds the names in `wanted` among vmlinux's symbols, and keeps all symbols of
-  // `modules`. Throws Error{unavailable} when the file cannot be opened or shows no addresses;
-  // `kptr_restrict` is what that setting is, for the message.
-  ProcKallsyms(std::string path, const std::set<std::string, std::less<>>& wanted,
-               std::set<std::string, std::less<>> modules, const std::string& kptr_restrict,
-               OpenLog* log = nullptr);
+  // `modules`, which should be loaded: it ends when it has those of each. Throws Error{unavailable}
+  // when the file cannot be opened or shows no addresses; `kptr_restrict` is what that setting is,
+  // for the message.
+  ProcKallsyms(std::string path, const Names& wanted, Names modules,
+               const std::string& kptr_restrict, OpenLog* log = nullptr);
 
   // Of vmlinux, then of modules. A name that was not wanted costs a pass, once if it is vmlinux's.
   std::optional<Symbol> find(std::string_view name) const override;
@@ -45,34 +46,38 @@ class ProcKallsyms : public SymbolSource {
     std::string_view name;
     std::string_view module;  // empty: vmlinux
   };
-  // All symbols by address. Names lie one after the other in `text`.
   struct Place {
     std::uint64_t address = 0;
-    std::uint32_t name = 0;
+    std::uint32_t name = 0;    // in `text`
     std::uint32_t module = 0;  // in `modules`
     char type = '?';
   };
-  struct ByAddress {
+  // Many symbols in little memory.
+  struct Table {
     std::vector<Place> places;
-    std::string text;
+    std::string text;  // names one after the other, each with a 0 behind it
     std::vector<std::string> modules;
+
+    void add(const Line& line);
+    std::string_view name(const Place& place) const { return text.c_str() + place.name; }
+    Symbol symbol(const Place& place) const;
   };
-  using Key = std::pair<std::string, std::string>;  // module, name
 
   // Calls `visit` for every line until it returns false.
   void each(const std::function<bool(const Line&)>& visit) const;
-  void first_pass(const std::set<std::string, std::less<>>& wanted,
-                  const std::set<std::string, std::less<>>& modules,
-                  const std::string& kptr_restrict);
-  ByAddress sorted() const;
+  bool first_pass(const Names& wanted);
+  std::optional<Symbol> find_kept(std::string_view module, std::string_view name) const;
+  Table sorted() const;
   static Symbol symbol(const Line& line);
   static bool parse(std::string_view text, Line& line);
 
   std::string path_;
   FileDescriptor file_;
-  std::set<std::string, std::less<>> modules_;  // all their symbols are in known_
-  mutable std::map<Key, std::optional<Symbol>> known_;
-  mutable ByAddress by_address_;
+  Names modules_;
+  Table kept_;  // all symbols of modules_, by name
+  mutable std::map<std::string, std::optional<Symbol>, std::less<>>
+      vmlinux_;  // that were asked for
+  mutable Table by_address_;
 };
 
 }  // namespace kvmscope

@@ -48,6 +48,19 @@ TEST_F(ProcSymbols, KnowsWhatWasWantedAndKvmsModulesAfterOnePass) {
   EXPECT_EQ(kallsyms.find("kvm", "svm_init"), std::nullopt);
 }
 
+TEST_F(ProcSymbols, TellsTheSameNameInTwoModulesApart) {
+  write(
+      "ffffffff81000000 T _text\n"
+      "ffffffffc0775000 t init\t[kvm_amd]\n"
+      "ffffffffc0612000 t init\t[kvm]\n"
+      "ffffffffc0612100 t init\t[kvm]\n");
+  const ProcKallsyms kallsyms = open();
+  write("");
+  EXPECT_EQ(kallsyms.find("kvm_amd", "init")->address, 0xffffffffc0775000);
+  EXPECT_EQ(kallsyms.find("kvm", "init")->address, 0xffffffffc0612000) << "the first of two";
+  EXPECT_EQ(kallsyms.find("kvm", "initialise"), std::nullopt);
+}
+
 TEST_F(ProcSymbols, FindsAnyNameWithAPassMore) {
   const ProcKallsyms kallsyms = open();
   const std::optional<Symbol> text = kallsyms.find("_text");
