@@ -131,11 +131,13 @@ void Session::open_all() {
     kernel.fetch_debug_info();
   }
   const PhaseClock::Scope scope(clock_, Phase::types);
-  if (!uses_target()) debug_info().open_all();
+  if (!is_open()) debug_info().open_all();
 }
 
 const DebugInfo& Session::debug_info() {
   if (uses_target()) return kernel().debug_info();
+  // The same files, each opened once.
+  if (is_open()) return opened_->kernel->debug_info();
   if (!opened_->offline)
     opened_->offline.emplace(*finder_, offline_release_, [](std::string_view) { return ""; });
   return *opened_->offline;

@@ -379,7 +379,8 @@ TEST_F(Live, SaysThatKvmIsNotLoaded) {
   live.tree().write("proc/kallsyms", std::string_view("ffffffff81000000 T _text\n"));
   const FakeOutcome outcome = live.run_text("vms");
   EXPECT_EQ(outcome.status, 3);
-  EXPECT_THAT(outcome.notes, ElementsAre(HasSubstr("kvm is not loaded in this kernel")));
+  EXPECT_THAT(outcome.notes, ElementsAre(AllOf(HasSubstr("kvm is not loaded in this kernel"),
+                                               HasSubstr("modprobe kvm_amd"))));
 }
 
 TEST_F(Live, SaysThatKvmWasUnloadedWhileItWasLookedAt) {
@@ -408,6 +409,14 @@ TEST_F(Live, OpensNothingForWhatNeedsNoTarget) {
   EXPECT_EQ(live.run_text("help").status, 0);
   EXPECT_EQ(live.reads(), 0u);
   EXPECT_EQ(live.run_text("vms").status, 3);
+}
+
+TEST_F(Live, OpensEachDebugFileOnceBeforeItGivesUpRoot) {
+  live.session().open_all();
+  EXPECT_THAT(scenario.kernel.finder().asked,
+              testing::UnorderedElementsAre("kvm", "kvm-amd", "kvm-intel", "vmlinux"));
+  EXPECT_EQ(live.run_text("type list_head").status, 0) << "which does not need the kernel";
+  EXPECT_EQ(scenario.kernel.finder().asked.size(), 4u);
 }
 
 TEST_F(Live, APrintOfWhatChangesIsTorn) {
