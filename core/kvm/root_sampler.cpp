@@ -71,7 +71,7 @@ const RootSampler::MmuPlaces& RootSampler::active(Bytes bytes, VirtAddr vcpu) co
 
 RootSample RootSampler::sample(VirtAddr vm, VirtAddr vcpu) const {
   std::vector<std::byte> bytes(span());
-  kvm_.memory().read(vcpu + start_, bytes);
+  kvm_.memory().peek(vcpu + start_, bytes);
   const VirtAddr owner{load_unsigned(Bytes(bytes).subspan(owner_.offset - start_, owner_.size))};
   if (owner != vm)
     throw_error(ErrorKind::corrupt, "there is no vCPU of the VM at {:#x} at {:#x} any more",
