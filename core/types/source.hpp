@@ -57,7 +57,7 @@ class DebugFile {
   // The type of a variable, where DWARF has it; nullptr otherwise.
   virtual const Type* variable_type(std::string_view name) const = 0;
   // Functions, lines and places of variables; knows nothing where there is no debug info.
-  virtual const CodeSource& code() const { return no_code(); }
+  virtual const CodeSource& code() const = 0;
 };
 
 // What a search for a debug file came to.

@@ -73,6 +73,7 @@ class FakeDebugFile : public DebugFile {
   const Type* variable_type(std::string_view name) const override {
     return name == "vm_list" ? types_.find(TypeKind::structure, "list_head") : nullptr;
   }
+  const CodeSource& code() const override { return no_code(); }
 
  private:
   std::string path_;
