@@ -9,18 +9,6 @@ namespace {
 
 constexpr std::string_view program = "kvmscope: ";
 
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.starts_with(program)) line.remove_prefix(program.size());
-    lines.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 FakeOutcome run_in(FakeKernel& kernel, Target target, std::string_view line) {
   kernel.kernel();  // makes its symbols
   const std::vector<Command> commands = catalogue();
@@ -41,6 +29,18 @@ Target target_of(FakeKernel& kernel) {
 }
 
 }  // namespace
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.starts_with(program)) line.remove_prefix(program.size());
+    lines.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
 
 nlohmann::json FakeOutcome::column(const std::string& key) const {
   nlohmann::json values = nlohmann::json::array();

@@ -27,6 +27,9 @@ FakeOutcome run_text(FakeKernel& kernel, std::string_view line);
 // Without a target: the debug files alone.
 FakeOutcome run_offline(FakeKernel& kernel, std::string_view line);
 
+// Of what went to standard error: each without "kvmscope: ".
+std::vector<std::string> lines_of(std::string_view text);
+
 // As JSON has it: "0xffff888000100000".
 std::string hex(std::uint64_t value);
 inline std::string hex(VirtAddr at) {

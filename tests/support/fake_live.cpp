@@ -45,20 +45,6 @@ std::string note(std::string_view hex) {
   return text + id;
 }
 
-constexpr std::string_view program = "kvmscope: ";
-
-std::vector<std::string> lines_of(std::string_view text) {
-  std::vector<std::string> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (line.starts_with(program)) line.remove_prefix(program.size());
-    lines.emplace_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
-
 }  // namespace
 
 void FakeLiveMemory::read(VirtAddr at, MutableBytes into) const {
