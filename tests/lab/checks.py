@@ -1,7 +1,10 @@
 """Counts checks and prints one line for each, with what went wrong under it."""
 
+import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 SHOWN_DETAILS = 20
 
@@ -29,3 +32,12 @@ class Checks:
         """Prints the sum; the exit status for it."""
         print(f"{self.passed} passed, {self.failed} failed")
         return 1 if self.failed or not self.passed else 0
+
+
+def run_alone(run: Callable[[Path, Checks], None], description: str) -> int:
+    """One part of the lab tests as a program of its own; its exit status."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
+    checks = Checks()
+    run(parser.parse_args().kvmscope, checks)
+    return checks.status()

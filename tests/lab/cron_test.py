@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Runs the job of scripts/cron as cron would: the series that it leaves, and what it lets go of."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps, product  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 
 JOB = Path(__file__).resolve().parents[2] / "scripts" / "cron" / "kvmscope-snapshot"
 DAY = 86400
@@ -104,14 +103,5 @@ def run_all(program: Path, checks: Checks) -> None:
             checks.check("cron", test(program.resolve(), dump, Path(folder)), test.__name__.split("_", maxsplit=1)[0])
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run_all(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run_all, __doc__))

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Debug files from a debuginfod server on the loopback device: fetched by build-id, and only with --debuginfod."""
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps, product  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.compare_test import differences  # pylint: disable=wrong-import-position
 from lab.lab_dumps import LabDump  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS, open_kernel  # pylint: disable=wrong-import-position
@@ -134,14 +133,5 @@ def run(program: Path, checks: Checks, series: str = "6.1") -> None:
     DebuginfodTest(program, dump, checks).run()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run, __doc__))

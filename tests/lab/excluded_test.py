@@ -6,7 +6,6 @@ known which. Whatever they are: a value is the oracle's or says that it is exclu
 that differs, is told of.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps, product  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS, open_kernel  # pylint: disable=wrong-import-position
 from lab.oracle.trees import tree_lines  # pylint: disable=wrong-import-position
 
@@ -92,14 +91,5 @@ def run(program: Path, checks: Checks, scenario: str = "shadow", series: str = "
                  f"{total} losses")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run, __doc__))

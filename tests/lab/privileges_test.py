@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Tests how kvmscope gives up root, and compares `info --footprint` with what strace saw it open."""
 
-import argparse
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 
 SECONDS = 60
 NOBODY = 65534
@@ -210,14 +209,5 @@ def run_all(program: Path, checks: Checks) -> None:
         checks.check("programs that read", program_problems(command))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run_all(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run_all, __doc__))

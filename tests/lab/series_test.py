@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Kills kvmscope while it writes snapshots, names things badly, and checks metrics with promtool."""
 
-import argparse
 import json
 import os
 import random
@@ -17,7 +16,7 @@ LAB = Path(__file__).resolve().parent
 sys.path[:0] = [str(LAB.parent), str(LAB)]
 
 from lab import faults, lab_dumps, product, promtool  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.oracle.commands import open_kernel  # pylint: disable=wrong-import-position
 
 KILLS = 200
@@ -174,14 +173,5 @@ def run_all(program: Path, checks: Checks) -> None:
             checks.check("series", metric_problems(program, dump), f"metrics of {scenario} {series}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run_all(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run_all, __doc__))

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Holds snapshots of the lab's dumps against their schema, the commands and the oracle."""
 
-import argparse
 import copy
 import json
 import subprocess
@@ -14,7 +13,7 @@ import jsonschema
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps, product  # pylint: disable=wrong-import-position
-from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS, open_kernel  # pylint: disable=wrong-import-position
 
 SCHEMA = Path(__file__).resolve().parents[2] / "scripts" / "snapshot.schema.json"
@@ -188,14 +187,5 @@ def run_all(program: Path, checks: Checks) -> None:
         checks.check("snapshot", problems or unchecked_problems(validator(), document), "the schema sees what is wrong")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
-    options = parser.parse_args()
-    checks = Checks()
-    run_all(options.kvmscope, checks)
-    return checks.status()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_alone(run_all, __doc__))
