@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,14 @@ using Records = std::vector<Record>;
 // Nothing (null), flag, signed number, count, hex, text, words, list of records, lost.
 using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, Hex, std::string,
                            Words, Records, Lost>;
+
+// null where there is none.
+inline Value number_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? Value{*number} : Value{};
+}
+inline Value hex_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? Value{Hex(*number)} : Value{};
+}
 
 enum class ColumnKind { count, number, hex, flag, text, words, records };
 

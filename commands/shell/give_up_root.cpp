@@ -7,7 +7,9 @@
 #include <functional>
 
 #include "commands/shell/arguments.hpp"
+#include "commands/shell/caught.hpp"
 #include "commands/shell/interactive.hpp"
+#include "commands/shell/line_ahead.hpp"
 #include "core/base/privilege.hpp"
 #include "core/base/read_only_filter.hpp"
 
@@ -71,6 +73,15 @@ void open_files(Session& session, Program& program) {
   };
   if (!program.command.empty()) open(look_at_words(session, program.command));
   each_line(program, [&](std::string_view line) { open(look_at_line(session, line)); });
+}
+
+// What fails is reported by the command that misses it.
+void open_ahead(Session& session) {
+  const std::optional<Error> failure = caught([&] { session.open_all(); });
+  if (failure && session.has_target() && !session.is_open()) {
+    session.cannot_open(*failure);
+    caught([&] { session.open_all(); });
+  }
 }
 
 }  // namespace

@@ -154,4 +154,15 @@ SplitLine split_line(std::string_view line) {
   return {line, {}};
 }
 
+PlacedWords place_words(const std::vector<std::string>& words) {
+  PlacedWords placed;
+  for (const std::string& word : words) {
+    std::string& line = placed.line;
+    if (!line.empty()) line += ' ';
+    placed.words.push_back({word, line.size(), line.size() + word.size(), false});
+    line += word;
+  }
+  return placed;
+}
+
 }  // namespace kvmscope

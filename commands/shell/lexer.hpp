@@ -19,6 +19,14 @@ struct Word {
 // The words behind the first `from` bytes. Throws Error{usage} with a column on a quote that is not
 // closed.
 std::vector<Word> split_words(std::string_view line, std::size_t from = 0);
+
+// Words with the line that they would have been.
+struct PlacedWords {
+  std::string line;
+  std::vector<Word> words;
+};
+// Of words that a shell has split already.
+PlacedWords place_words(const std::vector<std::string>& words);
 // The same for a line that is still being typed: an open quote ends with the line.
 std::vector<Word> split_unfinished(std::string_view line);
 

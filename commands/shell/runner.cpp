@@ -209,23 +209,6 @@ class Line {
   bool reader_gone_ = false;
 };
 
-// Words with the line that they would have been.
-struct PlacedWords {
-  std::string line;
-  std::vector<Word> words;
-};
-
-PlacedWords place(const std::vector<std::string>& words) {
-  PlacedWords placed;
-  for (const std::string& word : words) {
-    std::string& line = placed.line;
-    if (!line.empty()) line += ' ';
-    placed.words.push_back({word, line.size(), line.size() + word.size(), false});
-    line += word;
-  }
-  return placed;
-}
-
 // Whether lines end here: nobody reads what the others would say, either.
 bool ends(Session& session, int status) {
   return !goes_on(status) || session.quitting() || session.console().out->reader_gone();
@@ -238,7 +221,7 @@ int run_line(Session& session, std::string_view line, std::string_view where) {
 }
 
 int run_words(Session& session, const std::vector<std::string>& words) {
-  const PlacedWords placed = place(words);
+  const PlacedWords placed = place_words(words);
   return Line(session, placed.line, "").run_words(placed.words);
 }
 
@@ -292,38 +275,6 @@ int run_script(Session& session, Script& script) {
   const int status = run_lines(session, script.lines, script.path);
   --session.script_depth();
   return status;
-}
-
-LineAhead look_at_line(const Session& session, std::string_view line) {
-  LineAhead ahead;
-  // A line that makes no sense is reported when its turn comes.
-  caught([&] {
-    SplitLine split = split_line(line);
-    const std::vector<Word> words = split_words(split.command);
-    if (words.empty()) return;
-    ahead.command = match_command(session.catalogue(), words.front().text);
-    ahead.redirection = std::move(split.redirection);
-    ahead.args = parse_line(session.catalogue(), split.command, words, {}).args;
-  });
-  return ahead;
-}
-
-LineAhead look_at_words(const Session& session, const std::vector<std::string>& words) {
-  LineAhead ahead;
-  caught([&] {
-    ahead.command = match_command(session.catalogue(), words.front());
-    const PlacedWords placed = place(words);
-    ahead.args = parse_line(session.catalogue(), placed.line, placed.words, {}).args;
-  });
-  return ahead;
-}
-
-void open_ahead(Session& session) {
-  const std::optional<Error> failure = caught([&] { session.open_all(); });
-  if (failure && session.has_target() && !session.is_open()) {
-    session.cannot_open(*failure);
-    caught([&] { session.open_all(); });
-  }
 }
 
 }  // namespace kvmscope

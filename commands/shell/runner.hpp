@@ -34,18 +34,6 @@ struct Script {
 Script open_script(Session& session, const std::string& path);
 int run_script(Session& session, Script& script);
 
-// What a line would run, and where it would send the result; a line that makes no sense: neither.
-struct LineAhead {
-  const Command* command = nullptr;
-  Arguments args;
-  Redirection redirection;
-};
-LineAhead look_at_line(const Session& session, std::string_view line);
-// The same for words that a shell has split already.
-LineAhead look_at_words(const Session& session, const std::vector<std::string>& words);
-// Session::open_all(). What fails is reported by the command that misses it.
-void open_ahead(Session& session);
-
 // Whether a script goes on after a line with this status.
 bool goes_on(int status);
 

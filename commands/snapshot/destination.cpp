@@ -36,8 +36,15 @@ void write_result(Session& session, const Arguments& args, mode_t mode,
   file->commit();
 }
 
-void open_result_ahead(Session& session, const Arguments& args, mode_t mode) {
-  if (const auto path = args.option("-o")) session.files_ahead().replace_later(*path, mode);
+std::function<void(Session&, const Arguments&)> open_result_ahead(mode_t mode) {
+  return [mode](Session& session, const Arguments& args) {
+    if (const auto path = args.option("-o")) session.files_ahead().replace_later(*path, mode);
+  };
+}
+
+Option result_option() {
+  return {"-o", "FILE", ArgumentKind::data_file,
+          "the file to write or replace; without it: standard output"};
 }
 
 Taken take_in_memory(Session& session, const Wanted& wanted) {

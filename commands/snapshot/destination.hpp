@@ -14,8 +14,10 @@ namespace kvmscope::snapshots {
 // output. When it throws, the old file stays. `mode` as for chmod.
 void write_result(Session& session, const Arguments& args, mode_t mode,
                   const std::function<void(ByteWriter&)>& write);
-// Opens that file, while the right to is there.
-void open_result_ahead(Session& session, const Arguments& args, mode_t mode);
+// Opens that file, while the right to is there: Command::open_ahead.
+std::function<void(Session&, const Arguments&)> open_result_ahead(mode_t mode);
+// -o, as each command that writes a result declares it.
+Option result_option();
 
 // A snapshot of the target that is kept in memory until it is read.
 struct Taken {

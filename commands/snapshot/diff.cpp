@@ -66,15 +66,17 @@ Command diff() {
       .names = {"diff"},
       .summary = "show what changed from one snapshot to another, or to now",
       .details =
-          "VMs and vCPUs come and gone; roots that are new, were dropped, became invalid, went "
-          "into "
-          "or out of\nprev_roots; growth of page tables; with --depth pages also pages that were "
-          "built or zapped, became\nunsync or were synced; with --depth trees also ranges that "
-          "were "
-          "mapped, split, merged, gained or\nlost write or dirty. Without B, the target as it is "
-          "now "
-          "is looked at as deeply as A was.\nVMs are the same when id and address are; a tree is "
-          "told by its domain, gfn and role.",
+          "VMs and vCPUs come and go; roots that are new, were dropped, became invalid, went into"
+          " or out of\n"
+          "prev_roots; growth of page tables; with --depth pages also pages that were built or "
+          "zapped, became\n"
+          "unsync or were synced; with --depth trees also ranges that were mapped, split, merged,"
+          " gained or\n"
+          "lost write or dirty. Without B, the target as it is now is looked at as deeply as A "
+          "was.\n"
+          "VMs are the same when address and, where it could be read, id are; a tree is told by "
+          "its domain,\n"
+          "gfn and role.",
       .needs = Needs::nothing,
       .needs_target = [](const Arguments& args) { return !args.text("B"); },
       .open_ahead = open_files_ahead,

@@ -8,10 +8,6 @@
 namespace kvmscope::snapshots {
 namespace {
 
-Value hex_or_null(std::optional<std::uint64_t> number) {
-  return number ? Value{Hex(*number)} : Value{};
-}
-
 // A part of a VM that is compared where both snapshots have it.
 struct Part {
   std::string_view section;  // that must be complete
@@ -71,7 +67,7 @@ void VmPair::add(Difference difference) const {
   sink.add(
       {{before.id, std::string(difference.subject),
         difference.name.empty() ? Value{} : Value{std::move(difference.name)},
-        std::string(difference.change), difference.level ? Value{*difference.level} : Value{},
+        std::string(difference.change), number_or_null(difference.level),
         hex_or_null(difference.address), hex_or_null(difference.last), hex_or_null(difference.gfn),
         std::move(difference.before), std::move(difference.after)}});
 }

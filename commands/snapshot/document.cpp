@@ -60,29 +60,24 @@ class Document {
     document_.member("depth", std::string(name(wanted_.depth)));
     document_.member("time", utc_time());
     document_.member("target", session_.target_path());
-    write_host();
-    write_kernel();
+    const auto uts = if_readable([&] { return read_uts_name(session_.kernel()); });
+    const std::optional<UtsName> name = uts.value_or(std::nullopt);
+    write_host(name);
+    write_kernel(name);
   }
 
-  void write_host() {
-    const auto uts = value_or_none([&] { return read_uts_name(session_.kernel()); });
+  void write_host(const std::optional<UtsName>& uts) {
     document_.object("host");
     document_.member("name", uts ? Value{uts->nodename} : Value{});
     document_.member("machine", uts ? Value{uts->machine} : Value{});
     document_.end();
-    version_ = uts ? Value{uts->version} : Value{};
   }
 
-  template <typename Get>
-  auto value_or_none(Get&& get) -> decltype(get()) {
-    return if_readable(get).value_or(std::nullopt);
-  }
-
-  void write_kernel() {
+  void write_kernel(const std::optional<UtsName>& uts) {
     const Kernel& kernel = session_.kernel();
     document_.object("kernel");
     document_.member("release", kernel.vmcoreinfo().release());
-    document_.member("version", version_);
+    document_.member("version", uts ? Value{uts->version} : Value{});
     document_.object("build_ids");
     for (const std::string_view module : {"vmlinux", "kvm", "kvm_amd", "kvm_intel"}) {
       if (module != "vmlinux" && kernel.module(module) == nullptr) continue;
@@ -120,7 +115,6 @@ class Document {
   const Wanted& wanted_;
   JsonDocument document_;
   Sections sections_;
-  Value version_;
   std::vector<Column> vm_columns_;
   std::set<std::string> keys_;
 };

@@ -151,15 +151,12 @@ Command metrics() {
       .summary = "write a summary in Prometheus' text format",
       .details =
           "For node_exporter's textfile collector: with -o the file is replaced in one step, as "
-          "`snapshot`\ndoes, and everybody may read it. Labels are the VM's id and the level of "
-          "its "
-          "pages; a value that\ncould not be read has no sample, and kvmscope_incomplete is 1.",
-      .open_ahead =
-          [](Session& session, const Arguments& args) {
-            snapshots::open_result_ahead(session, args, everyone_reads);
-          },
-      .options = {{"-o", "FILE", ArgumentKind::data_file,
-                   "the file to write or replace; without it: standard output"}},
+          "`snapshot`\n"
+          "does, and everybody may read it. Labels are the VM's id and the level of its pages; a "
+          "value that\n"
+          "could not be read has no sample, and kvmscope_incomplete is 1.",
+      .open_ahead = snapshots::open_result_ahead(everyone_reads),
+      .options = {snapshots::result_option()},
       .examples = {"metrics", "metrics -o /var/lib/prometheus/node-exporter/kvmscope.prom"},
       .run = show_metrics,
   };

@@ -35,13 +35,9 @@ Command snapshot() {
           "compressed. One snapshot\nis written into a folder at a time; another one ends with "
           "status 3. Says nothing when all is well.\nStatus 4 or 5: something could not be read; "
           "what was read is in the document, with notes.",
-      .open_ahead =
-          [](Session& session, const Arguments& args) {
-            snapshots::open_result_ahead(session, args, owner_only);
-          },
+      .open_ahead = snapshots::open_result_ahead(owner_only),
       .arguments = {vm_argument()},
-      .options = {{"-o", "FILE", ArgumentKind::data_file,
-                   "the file to write or replace; without it: standard output"},
+      .options = {snapshots::result_option(),
                   {"--depth", "NAME", ArgumentKind::text,
                    "how much: summary (the default), roots, pages or trees"}},
       .examples = {"snapshot -o now.json", "snapshot -o now.json.zst --depth pages",

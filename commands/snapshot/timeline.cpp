@@ -28,16 +28,12 @@ Value of_history(const Item& item, std::uint64_t kvm::RootHistory::Counts::*coun
   return item.history != nullptr ? Value{item.history->counts().*count} : Value{};
 }
 
-Value optional_count(const std::optional<std::uint64_t>& count) {
-  return count ? Value{*count} : Value{};
-}
-
 template <typename Better>
 Value best_pages(const Item& item, Better better) {
   std::optional<std::uint64_t> best;
   for (const auto& pages : item.vm.pages)
     if (pages && (!best || better(*pages, *best))) best = pages;
-  return optional_count(best);
+  return number_or_null(best);
 }
 
 Value root_letters(const Item& item) {
@@ -53,7 +49,7 @@ const std::vector<FieldOf<Item>>& fields() {
   using Counts = kvm::RootHistory::Counts;
   static const std::vector<FieldOf<Item>> all = {
       {{"vm", K::text, "id of the VM"}, [](I i) -> Value { return i.vm.id; }},
-      {{"vcpu", K::count, "vcpu_id"}, [](I i) { return optional_count(i.vcpu); }},
+      {{"vcpu", K::count, "vcpu_id"}, [](I i) { return number_or_null(i.vcpu); }},
       {{"first", K::text, "when the VM was first seen, UTC"},
        [](I i) -> Value { return i.vm.first; }},
       {{"last", K::text, "when it was last seen, UTC"}, [](I i) -> Value { return i.vm.last; }},
@@ -76,11 +72,11 @@ const std::vector<FieldOf<Item>>& fields() {
        [](I i) { return best_pages(i, std::less<>()); }},
       {{"pages_max", K::count, "the most"}, [](I i) { return best_pages(i, std::greater<>()); }},
       {{"pages_last", K::count, "in the last snapshot that has it"},
-       [](I i) { return optional_count(i.vm.pages.empty() ? std::nullopt : i.vm.pages.back()); }},
+       [](I i) { return number_or_null(i.vm.pages.empty() ? std::nullopt : i.vm.pages.back()); }},
       {{"bytes_last", K::count, "that the tables took then"},
-       [](I i) { return optional_count(i.vm.bytes); }},
+       [](I i) { return number_or_null(i.vm.bytes); }},
       {{"unsync_last", K::count, "unsync pages then"},
-       [](I i) { return optional_count(i.vm.unsync); }},
+       [](I i) { return number_or_null(i.vm.unsync); }},
       {{"sparkline", K::text, "the pages as bars, from 0 to the most"},
        [](I i) -> Value { return snapshots::sparkline(i.vm.pages, shown_width); }},
   };
@@ -107,8 +103,8 @@ void show_point(const Point& point, RowSink& rows) {
                         const kvm::RootSlot* root) {
     const bool valid = root != nullptr && root->valid();
     rows.add({{point.time, point.file, id, std::move(vcpu), valid ? Value{Hex(root->hpa)} : Value{},
-               valid && root->pgd ? Value{Hex(*root->pgd)} : Value{}, optional_count(vm.pages),
-               optional_count(vm.bytes), optional_count(vm.unsync)}});
+               valid ? hex_or_null(root->pgd) : Value{}, number_or_null(vm.pages),
+               number_or_null(vm.bytes), number_or_null(vm.unsync)}});
   };
   for (const auto& [id, vm] : point.vms) {
     if (vm.vcpus.empty()) show(id, vm, {}, nullptr);
