@@ -9,11 +9,12 @@ namespace kvmscope::snapshots {
 namespace {
 
 Difference difference(const PageState& page, std::string_view change) {
-  return {.subject = "page",
-          .change = change,
-          .level = page.level,
-          .address = page.sp,
-          .gfn = page.gfn};
+  Difference difference{.subject = "page", .change = change, .address = page.sp};
+  if (page.readable) {
+    difference.level = page.level;
+    difference.gfn = page.gfn;
+  }
+  return difference;
 }
 
 // A fact of a page that comes or goes while it stays the same page.
@@ -65,14 +66,20 @@ void compare_page_counts(const VmPair& vm) {
 void compare_pages(const VmPair& vm) {
   auto old = vm.before.pages.begin();
   auto now = vm.after.pages.begin();
+  std::size_t unknown = 0;
   while (old != vm.before.pages.end() || now != vm.after.pages.end()) {
     if (now == vm.after.pages.end() || (old != vm.before.pages.end() && old->sp < now->sp))
       vm.add(difference(*old++, "zapped"));
     else if (old == vm.before.pages.end() || now->sp < old->sp)
       vm.add(difference(*now++, "built"));
+    else if (!old->readable || !now->readable)
+      ++unknown, ++old, ++now;
     else
       compare_page(vm, *old++, *now++);
   }
+  if (unknown != 0)
+    vm.sink.missing(fmt::format("{} pages of VM {} are not compared: they could not be read",
+                                unknown, vm.before.id));
 }
 
 }  // namespace kvmscope::snapshots

@@ -52,7 +52,7 @@ void compare_root(const VmPair& vm, const RootState& before, const RootState& af
     moved.after = after.slot;
     vm.add(std::move(moved));
   }
-  if (!before.invalid && after.invalid) {
+  if (before.invalid == false && after.invalid == true) {
     Difference invalid = difference(after, "became invalid");
     invalid.before = before.slot;
     invalid.after = after.slot;
@@ -70,7 +70,7 @@ void compare_vcpus(const VmPair& vm) {
     const auto& [old, now] = both;
     if (old == nullptr || now == nullptr)
       vm.add({.subject = "vcpu", .name = name, .change = old == nullptr ? "appeared" : "gone"});
-    else if (*old != *now)
+    else if (*old != *now && !old->empty() && !now->empty())
       vm.add({.subject = "vcpu",
               .name = name,
               .change = "changed paging",

@@ -1,6 +1,8 @@
 #include "commands/snapshot/differences.hpp"
 
 #include <array>
+#include <map>
+#include <utility>
 
 #include "commands/snapshot/difference.hpp"
 #include "core/base/error.hpp"
@@ -45,6 +47,24 @@ void check_hosts(const State& a, const State& b) {
                 a.host, b.name, b.host);
 }
 
+// A VM before and after; none: it is not there.
+using VmPairs = std::map<std::string, std::pair<const VmState*, const VmState*>>;
+
+// Under another key is the same VM when its id was lost in one snapshot.
+void pair_by_address(VmPairs& vms) {
+  std::map<std::uint64_t, const VmState**> unpaired;  // that are only in the newer one
+  for (auto& [key, both] : vms)
+    if (both.first == nullptr) unpaired.emplace(both.second->address, &both.second);
+  for (auto& [key, both] : vms) {
+    auto& [old, now] = both;
+    if (old == nullptr || now != nullptr) continue;
+    const auto found = unpaired.find(old->address);
+    if (found == unpaired.end() || (old->named && (*found->second)->named)) continue;
+    now = std::exchange(*found->second, nullptr);
+    unpaired.erase(found);
+  }
+}
+
 }  // namespace
 
 const std::vector<Column>& difference_columns() {
@@ -82,9 +102,10 @@ void find_differences(const State& before, const State& after, const DifferenceS
     VmPair{vm, vm, sink}.add(
         {.subject = "vm", .name = vm.comm, .change = change, .address = vm.address});
   };
-  std::map<std::string, std::pair<const VmState*, const VmState*>> vms;
+  VmPairs vms;
   for (const auto& [key, vm] : before.vms) vms[key].first = &vm;
   for (const auto& [key, vm] : after.vms) vms[key].second = &vm;
+  pair_by_address(vms);
   for (const auto& [key, both] : vms) {
     const auto& [old, now] = both;
     // An id is used again when the process is gone, a struct kvm rarely.

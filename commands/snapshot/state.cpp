@@ -31,6 +31,7 @@ std::string vcpu_of(const Fields& fields) {
 }
 
 void add_vm(VmState& vm, const Fields& fields) {
+  vm.named = fields["id"].kind == Scalar::Kind::text;
   vm.address = fields.number("kvm");
   vm.comm = fields.text("comm");
 }
@@ -47,12 +48,15 @@ void add_root(VmState& vm, const Fields& fields) {
                  .pgd = fields.number("pgd"),
                  .level = fields.number("level"),
                  .gfn = fields["gfn"].number()};
-  root.invalid = fields.text("role_text").find(invalid_word) != std::string::npos;
+  if (const Scalar& role = fields["role_text"]; role.kind == Scalar::Kind::text)
+    root.invalid = role.text.find(invalid_word) != std::string::npos;
   vm.roots.push_back(std::move(root));
 }
 
 void add_counts(VmState& vm, const Fields& fields) {
   vm.page_bytes = fields["bytes"].number();
+  // Those are in no level's count.
+  if (fields.number("unreadable") != 0) vm.incomplete.emplace("page_counts");
 }
 
 void add_role(VmState& vm, const Fields& fields) {
@@ -60,13 +64,16 @@ void add_role(VmState& vm, const Fields& fields) {
 }
 
 void add_page(VmState& vm, const Fields& fields) {
+  const bool readable =
+      fields["gfn"].number() && fields["role"].number() && fields["level"].number();
   vm.pages.push_back({.sp = fields.number("sp"),
                       .gfn = fields.number("gfn"),
                       .role = static_cast<std::uint32_t>(fields.number("role")),
                       .level = static_cast<std::uint8_t>(fields.number("level")),
                       .unsync = fields.flag("unsync"),
                       .invalid = fields.flag("invalid"),
-                      .obsolete = fields.flag("obsolete")});
+                      .obsolete = fields.flag("obsolete"),
+                      .readable = readable});
 }
 
 std::uint8_t access_of(const Fields& fields) {

@@ -20,7 +20,7 @@ struct RootState {
   bool valid = false;
   std::uint64_t hpa = 0, pgd = 0, level = 0;
   std::optional<std::uint64_t> gfn = {};
-  bool invalid = false;  // its page's role says so
+  std::optional<bool> invalid = {};  // what its page's role says; none: it has none, or it was lost
 };
 
 struct PageState {
@@ -28,6 +28,7 @@ struct PageState {
   std::uint32_t role = 0;  // role.word
   std::uint8_t level = 0;
   bool unsync = false, invalid = false, obsolete = false;
+  bool readable = true;  // else only `sp` is known
 
   // The word has a bit for invalid, wherever it is: the other facts tell whether it is the same.
   bool same_page(const PageState& other) const {
@@ -52,10 +53,11 @@ struct TreeState {
 };
 
 struct VmState {
-  std::string id;
+  std::string id;      // its key in the document
+  bool named = false;  // the key is the kernel's id, and not only an address
   std::uint64_t address = 0;
   std::string comm = {};
-  std::map<std::string, std::string> vcpus = {};  // how each pages
+  std::map<std::string, std::string> vcpus = {};  // how each pages; empty: lost
   std::vector<RootState> roots = {};
   std::map<std::uint64_t, std::uint64_t> pages_by_level = {};
   std::optional<std::uint64_t> page_bytes = {};

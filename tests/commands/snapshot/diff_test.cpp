@@ -156,6 +156,53 @@ TEST_F(Diff, DoesNotCompareWhatIsIncomplete) {
   EXPECT_THAT(outcome.notes, testing::Contains(HasSubstr("pages of VM 95-4 are not compared")));
 }
 
+TEST_F(Diff, KnowsAVmWhoseIdWasLostByItsAddress) {
+  const json before = small_snapshot();
+  json after = small_snapshot();
+  after["vms"] = json::object();
+  after["vms"]["0xa000"] = before["vms"]["95-4"];
+  after["vms"]["0xa000"]["vm"]["id"] = {{"lost", "excluded"}};
+  for (const FakeOutcome& outcome : {between(before, after), between(after, before)}) {
+    EXPECT_EQ(outcome.status, 0);
+    EXPECT_EQ(outcome.records, nlohmann::json::array());
+  }
+  // Where both have one, it tells.
+  after["vms"]["96-4"] = before["vms"]["95-4"];
+  after["vms"].erase("0xa000");
+  EXPECT_THAT(words(between(before, after)), ElementsAre("vm: gone", "vm: appeared"));
+}
+
+TEST_F(Diff, TakesALostValueForNoOther) {
+  const json lost = {{"lost", "excluded"}};
+  const FakeOutcome pages = changed([&](json& vm) {
+    for (const char* name : {"level", "gfn", "role", "unsync"}) vm["pages"][1][name] = lost;
+  });
+  EXPECT_EQ(pages.status, 4);
+  EXPECT_EQ(pages.records, nlohmann::json::array());
+  EXPECT_THAT(pages.notes, ElementsAre(HasSubstr("1 pages of VM 95-4 are not compared")));
+  const FakeOutcome built = changed([&](json& vm) {
+    vm["pages"][1]["sp"] = "0xd000";
+    for (const char* name : {"level", "gfn", "role"}) vm["pages"][1][name] = lost;
+  });
+  EXPECT_THAT(words(built), ElementsAre("page: zapped", "page: built"));
+  EXPECT_EQ(built.records[1]["gfn"], nullptr);
+  EXPECT_EQ(built.records[1]["level"], nullptr);
+  const FakeOutcome counts = changed([&](json& vm) {
+    vm["page_counts"]["by_role"].erase(1);
+    vm["page_counts"]["unreadable"] = 1;
+  });
+  EXPECT_EQ(counts.status, 4);
+  EXPECT_EQ(counts.records, nlohmann::json::array());
+  EXPECT_EQ(changed([&](json& vm) { vm["vcpus"][0]["paging"] = lost; }).records,
+            nlohmann::json::array());
+  json unknown = small_snapshot();
+  unknown["vms"]["95-4"]["roots"][0]["role_text"] = lost;
+  json invalid = small_snapshot();
+  invalid["vms"]["95-4"]["roots"][0]["role_text"] = "8-byte q0 wux invalid nxe ad";
+  EXPECT_EQ(between(unknown, invalid).records, nlohmann::json::array());
+  EXPECT_THAT(words(between(small_snapshot(), invalid)), ElementsAre("root: became invalid"));
+}
+
 TEST_F(Diff, DoesNotCompareATreeThatChangedWhileItWasRead) {
   const FakeOutcome outcome = changed([](json& vm) {
     vm["trees"][0]["runs"].clear();

@@ -30,7 +30,7 @@ inline nlohmann::ordered_json small_snapshot() {
          "invalid": false, "obsolete": false},
         {"sp": "0xc000", "level": 1, "gfn": "0x3", "role": "0x1", "unsync": false,
          "invalid": false, "obsolete": false}],
-      "page_counts": {"pages": 2, "bytes": 8192,
+      "page_counts": {"pages": 2, "bytes": 8192, "unreadable": 0,
                       "by_role": [{"level": 4, "pages": 1}, {"level": 1, "pages": 1}]},
       "trees": [{"name": "0.0", "domain": "gpa", "gfn": "0x0", "role_text": "direct",
                  "runs": [{"first": "0x0", "last": "0x3fff", "level": 1, "access": "rwx-",
