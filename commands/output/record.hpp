@@ -40,14 +40,6 @@ using Records = std::vector<Record>;
 using Value = std::variant<std::monostate, bool, std::int64_t, std::uint64_t, Hex, std::string,
                            Words, Records, Lost>;
 
-// null where there is none.
-inline Value number_or_null(const std::optional<std::uint64_t>& number) {
-  return number ? Value{*number} : Value{};
-}
-inline Value hex_or_null(const std::optional<std::uint64_t>& number) {
-  return number ? Value{Hex(*number)} : Value{};
-}
-
 enum class ColumnKind { count, number, hex, flag, text, words, records };
 
 struct Column {
@@ -65,6 +57,14 @@ struct Record {
   std::vector<std::string> notes = {};
   bool operator==(const Record&) const = default;
 };
+
+// null where there is none.
+inline Value number_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? Value{*number} : Value{};
+}
+inline Value hex_or_null(const std::optional<std::uint64_t>& number) {
+  return number ? Value{Hex(*number)} : Value{};
+}
 
 // A record with its columns: values by name. Precondition: the name is a column.
 class RecordView {
