@@ -44,6 +44,14 @@ requires std::is_trivially_copyable_v<T> T load(Bytes bytes, std::size_t offset 
 
 // An unsigned little-endian number of 0 to 8 bytes.
 inline std::uint64_t load_unsigned(Bytes bytes) {
+  // A copy of a size that is not known is a call, and the load behind it waits for that.
+  switch (bytes.size()) {
+    case 1: return load<std::uint8_t>(bytes);
+    case 2: return load<std::uint16_t>(bytes);
+    case 4: return load<std::uint32_t>(bytes);
+    case 8: return load<std::uint64_t>(bytes);
+    default: break;
+  }
   std::uint64_t value = 0;
   std::memcpy(&value, bytes.data(), bytes.size() < 8 ? bytes.size() : 8);
   return value;

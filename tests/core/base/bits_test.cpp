@@ -38,7 +38,10 @@ TEST(Load, TakesUpToEightBytes) {
                                           std::byte{0}, std::byte{0},    std::byte{0},
                                           std::byte{0}, std::byte{0x80}, std::byte{0xff}};
   EXPECT_EQ(load_unsigned(Bytes(bytes).first(0)), 0u);
+  EXPECT_EQ(load_unsigned(Bytes(bytes).first(1)), 0x01u);
+  EXPECT_EQ(load_unsigned(Bytes(bytes).first(2)), 0x0201u);
   EXPECT_EQ(load_unsigned(Bytes(bytes).first(3)), 0x030201u);
+  EXPECT_EQ(load_unsigned(Bytes(bytes).last(4)), 0xff800000u);
   EXPECT_EQ(load_unsigned(bytes), 0x8000000000030201u);
 }
 
