@@ -1,5 +1,6 @@
 #include "commands/steady.hpp"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
@@ -15,7 +16,9 @@ struct Part {
   std::optional<Error> lost;
   std::string change;  // what changed meanwhile; empty: nothing
 
-  bool well() const { return change.empty() && !lost && !draft.damaged(); }
+  bool well() const { return change.empty() && !damaged(); }
+  // With nothing changed meanwhile.
+  bool damaged() const { return change.empty() && (lost || draft.damaged()); }
   // Whether an attempt came to the same damage as the one before it.
   bool same_as(const Part& other) const {
     const auto text = [](const Part& part) { return part.lost ? part.lost->what() : ""; };
@@ -31,7 +34,11 @@ class Attempts {
   }
 
   std::size_t run() {
-    for (unsigned attempt = 0; attempt < most_attempts && !pending_.empty(); ++attempt) once();
+    for (unsigned attempt = 0; attempt < most_attempts && !pending_.empty(); ++attempt) {
+      if (std::ranges::any_of(pending_, [&](std::size_t i) { return parts_[i].damaged(); }))
+        give_time_to_finish(attempt);
+      once();
+    }
     for (std::size_t i = 0; i < parts_.size(); ++i) send(i);
     return torn_;
   }

@@ -14,6 +14,7 @@ COMMANDS = ("roots", "pages --tdp", "tree 0.0", "unsync")
 ROUNDS_BETWEEN_STOPS = 50
 ROUND_SECONDS = 120
 FIRST_MARK = 1_000_000_000
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class LoadTest:
         self.load = load
         self.title = f"load {load.name}"
         self.truths = Counter()
+        self.damaged = []
         self.problems = []
         self.mark = FIRST_MARK
         self.process = None
@@ -73,7 +75,7 @@ class LoadTest:
         # 4 and words say that something could not be read; nothing here is corrupt, and no command wrong.
         if answer.status not in (0, 4):
             said = [line for line in answer.errors.splitlines() if "changed while" not in line]
-            self.problems += [f"{answer.how_it_ended()}, not status 0 or 4", *said]
+            self.problems += [f"{answer.how_it_ended()}, not status 0 or 4", *said, *self.damaged[:MOST_SHOWN]]
         self.bench.check(self.title, self.problems, f"{rounds} rounds in {time.monotonic() - started:.0f} s")
         self.fresh_processes()
         self.bench.check(self.title, self.wrong_truths(), f"truth: {dict(self.truths)}")
@@ -95,6 +97,8 @@ class LoadTest:
 
     def count(self, record):
         self.truths[str(record.get("truth"))] += 1
+        if record.get("truth") == "stable" and record.get("notes"):
+            self.damaged.append(str(record))
 
     def compare_stopped(self):
         channel = self.bench.machine.channel
