@@ -126,8 +126,10 @@ class Line {
   void open_target(const Command& command) {
     const std::string changed = session_.renew();
     if (!changed.empty())
-      session_.console().messages.note(
-          fmt::format("{}: kvmscope looks for everything anew, $variables are forgotten", changed));
+      session_.console().messages.note(fmt::format("{}: {}, $variables are forgotten", changed,
+                                                   session_.gave_up_root()
+                                                       ? "what was found in it is no longer true"
+                                                       : "kvmscope looks for everything anew"));
     if (command.needs == Needs::target) session_.kernel();
   }
 

@@ -1,6 +1,7 @@
 #include "core/kernel/live_system.hpp"
 
 #include <elf.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
@@ -95,7 +96,10 @@ LiveSystem::LiveSystem(std::string root, const std::set<std::string, std::less<>
       std::make_unique<ProcKallsyms>(path_in(root_, "proc/kallsyms"), wanted_symbols, loaded,
                                      trimmed(text_of("proc/sys/kernel/kptr_restrict")), log_);
   build_ids_.emplace("vmlinux", read_build_id("vmlinux"));
-  for (const std::string& name : loaded) build_ids_.emplace(name, read_build_id(name));
+  for (const std::string& name : loaded) {
+    build_ids_.emplace(name, read_build_id(name));
+    load_numbers_.emplace(name, load_number(name));
+  }
 }
 
 // Of a small file; empty when there is none.
@@ -127,6 +131,14 @@ std::string LiveSystem::read_build_id(std::string_view module) const {
                                  : fmt::format("sys/module/{}/notes/.note.gnu.build-id", module)));
 }
 
+// Another number each time that the module is loaded, 0 if nobody knows: sysfs makes a new folder
+// for it then, and a folder's inode number is not used again (fs/kernfs/dir.c).
+std::uint64_t LiveSystem::load_number(std::string_view module) const {
+  struct stat status {};
+  const std::string folder = path_in(root_, fmt::format("sys/module/{}", module));
+  return stat(folder.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 std::string LiveSystem::changed() const {
   symbols_->forget();
   const std::vector<Module> now = read_modules();
@@ -136,7 +148,8 @@ std::string LiveSystem::changed() const {
     if (then == nullptr && loaded == nullptr) continue;
     if (loaded == nullptr) return fmt::format("{} was unloaded", name);
     if (then == nullptr) return fmt::format("{} was loaded", name);
-    if (then->text != loaded->text) return fmt::format("{} was loaded again", name);
+    if (then->text != loaded->text || load_numbers_.at(std::string(name)) != load_number(name))
+      return fmt::format("{} was loaded again", name);
   }
   return "";
 }

@@ -31,20 +31,22 @@ class LiveSystem {
   std::string build_id(std::string_view module) const;
 
   // What has become of kvm's modules since this was made: "", "kvm was unloaded",
-  // "kvm_amd was loaded". Where they are loaded again at another place, nothing that was found in
-  // them is true any more.
+  // "kvm_amd was loaded". Where they are loaded again, be it at the same place, nothing that was
+  // found in them is true any more.
   std::string changed() const;
 
  private:
   std::vector<Module> read_modules() const;
   std::string text_of(std::string_view name) const;
   std::string read_build_id(std::string_view module) const;
+  std::uint64_t load_number(std::string_view module) const;
 
   std::string root_;
   OpenLog* log_;
   std::map<std::string, std::string, std::less<>> build_ids_;
   FileDescriptor modules_file_;
   std::vector<Module> modules_;
+  std::map<std::string, std::uint64_t, std::less<>> load_numbers_;  // of kvm's modules
   std::unique_ptr<ProcKallsyms> symbols_;
 };
 

@@ -73,6 +73,18 @@ TEST_F(LiveFiles, NoticeWhatBecomesOfKvm) {
   EXPECT_EQ(system.changed(), "kvm was unloaded");
 }
 
+TEST_F(LiveFiles, NoticeThatKvmIsLoadedAgainAtTheSamePlace) {
+  tree_.write("sys/module/kvm/initstate", std::string_view("live\n"));
+  // Both folders exist at a time: they cannot have the same inode number.
+  tree_.write("sys/module/next/initstate", std::string_view("live\n"));
+  const LiveSystem system = open();
+  EXPECT_EQ(system.changed(), "");
+  const std::string modules = tree_.path() + "/sys/module/";
+  std::filesystem::rename(modules + "kvm", modules + "before");
+  std::filesystem::rename(modules + "next", modules + "kvm");
+  EXPECT_EQ(system.changed(), "kvm was loaded again");
+}
+
 TEST_F(LiveFiles, NoticeThatKvmIsLoaded) {
   write_modules("", "");
   const LiveSystem system = open();
