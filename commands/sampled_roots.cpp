@@ -70,6 +70,8 @@ const std::vector<FieldOf<Item>>& fields() {
        [](I i) -> Value { return i.target.history.counts().lost; }},
       {{"rootless", K::count, "samples in which there was no current root"},
        [](I i) -> Value { return i.target.history.counts().rootless; }},
+      {{"torn", K::count, "samples in the middle of a switch, which are compared with nothing"},
+       [](I i) -> Value { return i.target.history.counts().torn; }},
       {{"roots", K::count, "distinct current roots"},
        [](I i) -> Value { return std::uint64_t{i.target.history.roots().size()}; }},
       {{"cr3s", K::count, "distinct values of the guest's CR3"},
@@ -124,11 +126,12 @@ std::string roots_text(const RecordView& record) {
 
 std::string block(const RecordView& record) {
   std::string text = fmt::format(
-      "vCPU {}.{}: {} samples, one every {}{}{}{}\n", record.number("vm"), record.text("vcpu"),
+      "vCPU {}.{}: {} samples, one every {}{}{}{}{}\n", record.number("vm"), record.text("vcpu"),
       record.number("samples"), time_text(record.number("period_us")),
       record.number("late") != 0 ? fmt::format(", {} left out", record.number("late")) : "",
       record.number("unreadable") != 0 ? fmt::format(", {} unreadable", record.number("unreadable"))
                                        : "",
+      record.number("torn") != 0 ? fmt::format(", {} torn", record.number("torn")) : "",
       record.is_null("ended") ? "" : ": " + record.text("ended"));
   text += fmt::format("  roots     {} ({} CR3s), {} changes: {} KNOWN, {} NEW\n",
                       record.number("roots"), record.number("cr3s"), record.number("changes"),
@@ -158,8 +161,20 @@ Record sampled_record(const Sampled& sampled, nanoseconds period, std::uint64_t 
   return make_record(fields(), Item{sampled, period, left_out, width});
 }
 
+std::string what_is_torn(const Sampled& sampled) {
+  const std::uint64_t torn = sampled.history.counts().torn;
+  if (torn == 0) return "";
+  return fmt::format(
+      "{} of the samples were read in the middle of a switch; they are compared with nothing",
+      torn);
+}
+
 Mode sampling_mode() {
-  return {.option = "--hz", .columns = columns_of(fields()), .view = {.block = block}};
+  Mode mode{.option = "--hz", .columns = columns_of(fields()), .view = {.block = block}};
+  mode.columns.push_back({truth_field, ColumnKind::text,
+                          "torn: some samples show that they were read in the middle of a switch; "
+                          "stable: none does"});
+  return mode;
 }
 
 }  // namespace kvmscope

@@ -20,9 +20,12 @@ struct Sampled {
   std::string ended = {};                     // why it was not sampled to the end
 };
 
-// `left_out`: samples that came too late; `width`: characters of the timeline.
+// Without its truth. `left_out`: samples that came too late; `width`: characters of the timeline.
 Record sampled_record(const Sampled& sampled, std::chrono::nanoseconds period,
                       std::uint64_t left_out, std::size_t width);
+// For a record's notes: which of its samples are not what was there at one moment; empty: none is
+// known to be so.
+std::string what_is_torn(const Sampled& sampled);
 // The columns and the text of those records, with --hz.
 Mode sampling_mode();
 

@@ -214,7 +214,19 @@ Command watch() {
           "of\n"
           "a vCPU with one read, and tells at the end: how often the root changed, and whether "
           "the\n"
-          "sample before had the new root among its prev_roots (KNOWN) or not (NEW).",
+          "sample before had the new root among its prev_roots (KNOWN) or not (NEW).\n"
+          "\n"
+          "A sample is one copy of memory that the vCPU changes, and looking again would find "
+          "another\n"
+          "moment. One word is what it was; a root and its pgd are two, and KVM moves roots to and "
+          "from\n"
+          "prev_roots in steps. A sample whose current root is among its prev_roots too was read "
+          "between\n"
+          "two of them: it is counted as torn, compared with nothing, and makes the record's truth "
+          "torn.\n"
+          "Stable says that no sample shows it. Any other copy of a switch half made costs at most "
+          "one\n"
+          "change too many, so a single NEW among many KNOWN proves nothing.",
       .arguments = {{"COMMAND", K::command_line, "a command with its arguments"}},
       .options = {{"--every", "S", K::seconds,
                    "from the start of a round to the next; 2 when left out"},

@@ -59,12 +59,17 @@ class Sampling {
     const std::size_t width = session_.console().terminal
                                   ? std::max(columns, 2 * indent) - indent - 1
                                   : timeline_in_records;
+    // Each record gets the truth that its samples tell; what was read before they were is no part
+    // of it.
+    rows_.set_live([] { return std::string(); });
     for (const Sampled& target : targets_)
-      rows_.add(sampled_record(target, period_, ticks_.left_out(), width));
+      rows_.add_checked(sampled_record(target, period_, ticks_.left_out(), width), std::nullopt,
+                        what_is_torn(target));
     const auto period = std::chrono::duration_cast<std::chrono::microseconds>(period_);
     rows_.note(fmt::format(
         "stays shorter than {}, the time from one sample to the next, are not seen; KNOWN and NEW "
-        "compare a sample with the one before it, and say nothing of what came between",
+        "compare a sample with prev_roots in the one before it, and say nothing of what came "
+        "between",
         time_text(static_cast<std::uint64_t>(period.count()))));
   }
 

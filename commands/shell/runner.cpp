@@ -174,9 +174,9 @@ class Line {
       const bool torn =
           rows.torn() || (failure && exit_status(failure->kind()) == exit_status(ErrorKind::torn));
       renderer->truth(std::string(torn ? torn_text : stable_text));
-      if (rows.torn() && session_.settings().strict)
-        status_ = worse_status(status_, exit_status(ErrorKind::torn));
     }
+    if (rows.torn() && session_.settings().strict)
+      status_ = worse_status(status_, exit_status(ErrorKind::torn));
     if (failure) {
       move_column(*failure, parsed);
       renderer->failure(failure->what());

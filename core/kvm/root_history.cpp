@@ -28,6 +28,10 @@ RootHistory::RootHistory(Time period) : period_(period), part_(period) {}
 void RootHistory::add(Time at, const RootSample& sample) {
   ++counts_.samples;
   if (cr3s_.size() < most_cr3s) cr3s_.insert(sample.cr3);
+  if (sample.torn()) {
+    ++counts_.torn;
+    return draw(at, nothing);
+  }
   int number = nothing;
   if (sample.current.valid()) {
     number = number_of(sample.current);

@@ -20,6 +20,7 @@ class RootHistory {
     std::uint64_t samples = 0;
     std::uint64_t lost = 0;      // could not be read
     std::uint64_t rootless = 0;  // of `samples`: there was no current root
+    std::uint64_t torn = 0;      // of `samples`: in the middle of a switch; compared with nothing
     std::uint64_t changes = 0;   // another root than in the sample before
     std::uint64_t known = 0;     // of `changes`: that sample had the new root among its prev_roots
     std::uint64_t fresh = 0;     // of `changes`: it had not

@@ -16,6 +16,10 @@ bool RootSlot::valid() const {
   return hpa != invalid_page;
 }
 
+bool RootSample::torn() const {
+  return current.valid() && std::find(previous.begin(), previous.end(), current) != previous.end();
+}
+
 RootSampler::RootSampler(const Kvm& kvm) : kvm_(kvm) {
   const VcpuFields& fields = kvm.layout().vcpu();
   require(fields.mmu);

@@ -24,6 +24,11 @@ struct RootSample {
   std::vector<RootSlot> previous;  // prev_roots, the most recent first
   std::uint64_t cr3 = 0;           // as cached
   std::uint64_t vcpu_id = 0;
+
+  // Whether it was read in the middle of a switch, and shows that: KVM lets a root and one of
+  // prev_roots change places in several steps (fast_pgd_switch), and none is in two when it is
+  // done.
+  bool torn() const;
 };
 
 class RootSampler {

@@ -66,6 +66,7 @@ class SampledScenario {
     Messages messages(errors, false, false);
     Console console{.out = &out, .messages = messages};
     Session session({"fake", open}, scenario_.kernel.finder(), commands, console);
+    session.settings().strict = strict;
     status = run_line(session, line);
     const json records = json::parse(out.text(), nullptr, false);
     return records.is_array() && records.size() == 1 ? records[0] : json();
@@ -74,6 +75,7 @@ class SampledScenario {
   Output out;
   Output errors;
   int status = -1;
+  bool strict = false;
   unsigned reads = 0;    // of the vCPU
   unsigned skipped = 0;  // the reads that find the vCPU, before sampling
 
@@ -135,6 +137,29 @@ TEST(WatchRoots, NeverCallsItsCountsHitsOrMisses) {
   EXPECT_THAT(sampled.out.text(), HasSubstr("timeline  A"));
   for (const char* word : {"hit", "miss"})
     EXPECT_EQ(sampled.out.text().find(word), std::string::npos);
+}
+
+TEST(WatchRoots, SamplesInTheMiddleOfASwitchMakeARecordTorn) {
+  const auto torn_once = [](FakeScenario& scenario, unsigned number) {
+    if (number == 1) scenario.vcpu.keep(0, scenario.current, 0x11e000);
+    if (number == 2) scenario.vcpu.keep(0, scenario.root, 0x10f000);
+  };
+  for (const bool strict : {false, true}) {
+    SampledScenario sampled(torn_once);
+    sampled.skipped = reads_before_sampling();
+    sampled.strict = strict;
+    const json record = sampled.run("watch roots --hz 1000 --for 0.005 -f json");
+    ASSERT_TRUE(record.is_object()) << sampled.out.text() << sampled.errors.text();
+    EXPECT_EQ(sampled.status, strict ? 4 : 0);
+    EXPECT_EQ(record["torn"], 1);
+    EXPECT_EQ(record["changes"], 0);
+    EXPECT_EQ(record["truth"], "torn");
+    EXPECT_THAT(record["notes"][0].get<std::string>(), HasSubstr("1 of the samples were read in"));
+  }
+  SampledScenario quiet([](FakeScenario&, unsigned) {});
+  const json record = quiet.run("watch roots --hz 1000 --for 0.005 -f json");
+  EXPECT_EQ(record["truth"], "stable");
+  EXPECT_EQ(record["torn"], 0);
 }
 
 TEST(WatchRoots, ReportsAVmThatGoesAway) {

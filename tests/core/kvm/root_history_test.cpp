@@ -106,6 +106,28 @@ TEST(RootHistory, ASampleWithoutARootIsCountedAndEndsNoStay) {
   EXPECT_EQ(vcpu.history.timeline(100), (std::vector<int>{0, 1, RootHistory::nothing, 2}));
 }
 
+TEST(RootHistory, ASampleInTheMiddleOfASwitchIsTornAndComparedWithNothing) {
+  Vcpu vcpu;
+  vcpu.run({1, 2});
+  // KVM swaps 1 and 2: both slots have 1 for a moment.
+  const RootSample half{.current = root(1), .previous = {root(1)}, .cr3 = 0};
+  EXPECT_TRUE(half.torn());
+  vcpu.add(half);
+  vcpu.run({1});
+  const RootHistory::Counts& counts = vcpu.history.counts();
+  EXPECT_EQ(counts.samples, 4u);
+  EXPECT_EQ(counts.torn, 1u);
+  EXPECT_EQ(counts.changes, 2u);
+  EXPECT_EQ(counts.known, 1u);
+  EXPECT_EQ(vcpu.history.roots()[0].samples, 2u);
+  EXPECT_EQ(vcpu.history.timeline(100), (std::vector<int>{0, 1, RootHistory::nothing, 0}));
+}
+
+TEST(RootHistory, NoRootInTwoSlotsIsNotTorn) {
+  const RootSample sample{.current = {0, no_root}, .previous = {{0, no_root}}, .cr3 = 0};
+  EXPECT_FALSE(sample.torn());
+}
+
 TEST(RootHistory, ANestedGuestHasAHistoryOfItsOwn) {
   Vcpu vcpu;
   vcpu.add({.mmu = MmuKind::root_mmu, .current = root(1), .previous = {}, .cr3 = 0});
