@@ -1,6 +1,7 @@
 """Runs the cases of bad_host.toml.
 
-Each must end soon, with the right status, in the right words, and leave nothing behind.
+Each must end soon, with the right status, in the right words, and leave nothing behind. What happens to the kernel in
+the middle of a walk happens while kvmscope is stopped there: strace sends SIGSTOP at a read that a rehearsal chose.
 """
 
 import signal
@@ -16,6 +17,8 @@ TABLE = Path(__file__).with_name("bad_host.toml")
 SECONDS = 30
 STOP = "/tmp/stop"
 SHOWN_TEXT = 400
+READS = "strace -o /tmp/reads -e trace=pread64"
+STOPPED = "--- stopped by SIGSTOP ---"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Case:
     during: str = ""
     guest: str = ""
     times: int = 1
+    records: int | None = None
+    meanwhile: str = ""
+    reads_left: list[int] = field(default_factory=list)
     signal_after: list[int] = field(default_factory=list)
 
 
@@ -48,11 +54,15 @@ def run_table(bench, table):
 def run_case(bench, case):
     """What is wrong with the answers, and with what they left behind."""
     channel = bench.machine.channel
+    if case.reads_left:
+        return [problem for left in case.reads_left for problem in stopped_problems(bench.machine, case, left)]
     with bench.machine.guests(*([f"live_guest {case.guest}"] if case.guest else [])):
         leftovers.settle(channel)
+        # What `before` takes away, `after` brings back: compared is what was there before the one and behind the other.
+        before = leftovers.state(channel) if case.after else ""
         if case.before:
             channel.must(case.before)
-        before = leftovers.state(channel)
+        before = before or leftovers.state(channel)
         during = channel.start(f"while [ ! -e {STOP} ]; do\n{case.during}\ndone") if case.during else None
         try:
             problems = run_again_and_again(bench, case)
@@ -61,10 +71,33 @@ def run_case(bench, case):
                 channel.must(f"touch {STOP}")
                 during.wait()
                 channel.must(f"rm {STOP}")
-        problems += leftovers.problems(channel, before)
         if case.after:
             channel.must(case.after)
+        problems += leftovers.problems(channel, before)
     return problems
+
+
+def stopped_problems(machine, case, left):
+    """What is wrong with a run that is stopped when it has so many reads to do, until `meanwhile` has happened."""
+    channel = machine.channel
+    with machine.guests(f"live_guest {case.guest}"):
+        # A guest that stands still is read with as many reads each time.
+        channel.must("killall -STOP live_guest; sleep 0.3")
+        channel.must(f"{READS} {case.run} > /dev/null")
+        count = int(channel.must("grep -c ^pread64 /tmp/reads"))
+        before = leftovers.state(channel)
+        command = channel.start(f"exec {READS} -e inject=pread64:signal=SIGSTOP:when={count - left} {case.run}")
+        channel.must(f"for i in $(seq 200); do grep -q -e '{STOPPED}' /tmp/reads && exit; sleep 0.05; done; exit 1")
+        channel.must(case.meanwhile)
+        channel.must("kill -CONT $(pidof kvmscope)")
+        problems = judge(case, command.wait(SECONDS))
+        reads = channel.must(f"sed '1,/{STOPPED}/d' /tmp/reads | grep -c ^pread64; true")
+        if case.after:
+            channel.must(case.after)
+        problems += leftovers.problems(channel, before)
+    if int(reads) == 0:
+        problems.append("it had nothing left to read when it went on")
+    return [f"stopped {left} reads before the last: {problem}" for problem in problems]
 
 
 def run_again_and_again(bench, case):
@@ -91,7 +124,11 @@ def judge(case, answer):
     problems += [f"it does not say '{words}'" for words in case.words
                  if not any(word.lower() in said for word in words.split("|"))]
     if "-f json" in case.run and "-f jsonl" not in case.run:
-        problems += parse_all(answer.output)[1]
+        arrays, wrong = parse_all(answer.output)
+        problems += wrong
+        count = sum(map(len, arrays))
+        if case.records not in (None, count):
+            problems.append(f"it has {count} records, not {case.records}")
     if problems:
         problems.append(f"it says: {answer.errors.strip()[:SHOWN_TEXT]}")
     return problems

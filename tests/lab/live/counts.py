@@ -1,5 +1,6 @@
 """Counts what kvmscope costs a live kernel: system calls on /proc/kcore, and CPU time to start."""
 
+import json
 import re
 import statistics
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ class Limit:
 
 
 VCPUS = 3
+WATCHED = "watch roots --hz 20 --for 2"
 RUNS = 5
 ROOTS = Limit("roots with 3 vCPUs, reads of kcore", 150)
 PAGES = Limit("pages, reads of kcore per shadow page", 3)
-WATCH = Limit("watch roots, reads of kcore per vCPU and sample", 1)
+WATCH = Limit("watch roots, reads of kcore besides one per vCPU and sample", 5)
 START = Limit("start-up, CPU time against cat /proc/kallsyms", 3)
 
 
@@ -52,6 +54,7 @@ def figures(machine):
     with machine.guests(f"live_guest switch-4 vcpus={VCPUS}"):
         machine.channel.must("killall -STOP live_guest")
         yield from roots_and_pages(machine)
+        yield watch_roots(machine)
     yield start_up(machine)
 
 
@@ -60,6 +63,13 @@ def roots_and_pages(machine):
     count = sum('"quadrant"' in line for line in printed)
     yield ROOTS, roots, "one process, after start-up"
     yield PAGES, pages / max(count, 1), f"{count} pages"
+
+
+def watch_roots(machine):
+    (_, reads), printed = reads_of(machine.channel, ("vms", WATCHED))
+    vcpus = [record for record in map(json.loads, printed) if "period_us" in record]
+    samples = sum(record["samples"] + record["unreadable"] for record in vcpus)
+    return WATCH, reads - samples, f"{samples} samples of {len(vcpus)} vCPUs"
 
 
 def start_up(machine):

@@ -38,12 +38,16 @@ def guest_line(guest):
 
 
 class LiveMachine:
-    """A machine that runs: `channel` runs commands in it, `dump` writes its memory to a file on the host."""
+    """A machine that runs: `channel` runs commands in it, `dump` writes its memory to a file on the host.
 
-    def __init__(self, kernel, channel, qmp, folder):
+    What goes to its terminal /dev/ttyS0, as what its kernel says does, goes to the file `console`.
+    """
+
+    def __init__(self, kernel, channel, qmp, folder, console):
         self.kernel = kernel
         self.channel = channel
         self.folder = folder
+        self.console = Path(console)
         self._qmp = qmp
 
     @contextlib.contextmanager
@@ -139,7 +143,7 @@ def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=768, boot_parameters="", 
         channel = Channel(control, lambda: check(qemu, console))
         with step(f"booting a live machine with {kernel.release}"):
             channel.wait_for_hello(GREETING_SECONDS)
-        yield LiveMachine(kernel, channel, Qmp(monitor), folder)
+        yield LiveMachine(kernel, channel, Qmp(monitor), folder, console)
 
 
 def arguments(scenario, kernel, folder, disks, boot_parameters, control, monitor):

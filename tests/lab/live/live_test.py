@@ -20,6 +20,8 @@ from store import LabError  # noqa: E402  pylint: disable=wrong-import-position
 # The module of each, in this order; each leaves the machine as it found it, but for those that spoil it.
 PARTS = {
     "idle": "idle_test",
+    "watch-roots": "watch_roots_test",
+    "mid-walk": "mid_walk_test",
     "load": "load_test",
     "counts": "counts_test",
     "footprint": "footprint_test",

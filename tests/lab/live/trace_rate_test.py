@@ -1,4 +1,4 @@
-"""`trace load` at 20,000 events a second, of which it may lose none, and at more than its buffers hold."""
+"""`trace load` at 20,000 loads and events a second, of which it may lose none, and at more than its buffers hold."""
 
 import re
 import signal
@@ -14,6 +14,10 @@ MANY = 60_000
 WANTED_RATE = 20_000
 PACE = f"rate={WANTED_RATE * 11 // 10 // VCPUS}"
 NO_LIMIT = "--max-rate 100000000"
+
+
+# As many loads as there are in two seconds.
+LOADS = 2 * WANTED_RATE // VCPUS
 
 
 def run(bench):
@@ -37,10 +41,27 @@ def figures(bench):
     end, seconds, problems = events_of(bench, MANY, "", stopped=True)
     yield "a reader that is stopped", problems + unlike(end, expected, lost=True), \
         f"{expected / seconds:.0f} events per second, {end['lost']} of {expected} lost, and counted"
+    yield loads_figure(bench)
+
+
+def loads_figure(bench):
+    """Each reset is followed by a load here, whose every event a reader with buffers as usual must get."""
+    end, seconds, problems, records = trace_resets(bench, LOADS, f"load=1 {PACE}")
+    loads = next((record["loads"] for record in records if record.get("kind") == "total" and record["vm"] is None), 0)
+    if loads != LOADS * VCPUS:
+        problems.append(f"it counted {loads} loads, not {LOADS * VCPUS}")
+    rate = loads / seconds
+    return "loads", problems + slow(rate, "loads"), \
+        f"{rate:.0f} loads, {end.get('events', 0) / seconds:.0f} events per second, {end.get('lost')} lost"
 
 
 def events_of(bench, rounds, pace, stopped=False):
     """The last line of a trace of a guest that resets its MMUs so often, the guest's seconds, and problems."""
+    return trace_resets(bench, rounds, pace, stopped)[:3]
+
+
+def trace_resets(bench, rounds, pace, stopped=False):
+    """The same, and all lines."""
     with traced(bench, f"trace load --summary {NO_LIMIT}") as trace, \
             bench.machine.guests(f"live_guest resets rounds={rounds} vcpus={VCPUS} {pace}") as (guest,):
         if stopped:
@@ -51,7 +72,7 @@ def events_of(bench, rounds, pace, stopped=False):
         time.sleep(SETTLE_SECONDS)
         trace.end()
     end = trace.records[-1] if trace.records else {}
-    return end, seconds, trace.problems((0, 4) if stopped else (0,), may_lose=stopped)
+    return end, seconds, trace.problems((0, 4) if stopped else (0,), may_lose=stopped), trace.records
 
 
 def unlike(end, expected, lost):
@@ -60,5 +81,5 @@ def unlike(end, expected, lost):
     return problems + ([] if bool(end["lost"]) == lost else [f"{end['lost']} events were lost: {end}"])
 
 
-def slow(rate):
-    return [] if rate >= WANTED_RATE else [f"{rate:.0f} events per second are fewer than {WANTED_RATE}"]
+def slow(rate, what="events"):
+    return [] if rate >= WANTED_RATE else [f"{rate:.0f} {what} per second are fewer than {WANTED_RATE}"]

@@ -6,6 +6,8 @@
 #include "tests/lab/live/guest/scenario.hpp"
 
 #include <unistd.h>
+#include <x86intrin.h>
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -16,6 +18,7 @@ constexpr uint64_t kSlot0Bytes = 16 * kMiB;
 constexpr uint64_t kSlot1 = 256 * kMiB;
 constexpr useconds_t kSlotPeriod = 100'000;
 constexpr useconds_t kPollPeriod = 20'000;
+constexpr std::chrono::milliseconds kClockPeriod{50};
 
 // Three writes without a fault in between are what KVM calls flooding.
 constexpr int kFlood = 3;
@@ -37,10 +40,21 @@ std::vector<Task> make_tasks(Memory& memory, unsigned vcpu, int count) {
   return tasks;
 }
 
+// Of the time-stamp counter, which the guests see as we do but for an offset.
+uint64_t ticks_per_millisecond() {
+  static const uint64_t ticks = [] {
+    uint64_t before = __rdtsc();
+    std::this_thread::sleep_for(kClockPeriod);
+    return (__rdtsc() - before) / kClockPeriod.count();
+  }();
+  return ticks;
+}
+
 LoopProgram make_program(Memory& memory, unsigned vcpu, const std::vector<Task>& tasks,
-                         const Habits& habits, uint64_t rounds) {
+                         const Habits& habits, const Options& options) {
   Code code = code_of_vcpu(vcpu);
-  LoopProgram program(memory, code.start, code.bytes, rounds ? rounds : ~0ull);
+  LoopProgram program(memory, code.start, code.bytes, options.rounds ? options.rounds : ~0ull);
+  const uint64_t stay = options.stay ? options.stay * ticks_per_millisecond() : 0;
   const Task* previous = &tasks.back();
   for (const Task& task : tasks) {
     program.load_cr3(task.tables.root());
@@ -57,6 +71,7 @@ LoopProgram make_program(Memory& memory, unsigned vcpu, const std::vector<Task>&
     }
     if (habits.flood_own_pdpt)
       program.write(kWindow + task.tables.table(task.leaves.front(), 3) + kUnusedEntry, kFlood);
+    if (stay) program.wait(stay);
     previous = &task;
   }
   program.finish();
@@ -64,9 +79,10 @@ LoopProgram make_program(Memory& memory, unsigned vcpu, const std::vector<Task>&
 }
 
 // Starts in the last task, so that the first round's first switch is one, too.
-std::thread start_vcpu(Vm& vm, Memory& memory, unsigned id, const Habits& habits, uint64_t rounds) {
+std::thread start_vcpu(Vm& vm, Memory& memory, unsigned id, const Habits& habits,
+                       const Options& options) {
   std::vector<Task> tasks = make_tasks(memory, id, habits.tasks);
-  LoopProgram program = make_program(memory, id, tasks, habits, rounds);
+  LoopProgram program = make_program(memory, id, tasks, habits, options);
   say_tasks(vm, id, tasks);
   return std::thread([&vm, id, cr3 = tasks.back().tables.root(), code = program.start()] {
     vm.run_vcpu(id, kLongMode, cr3, code);
@@ -95,7 +111,7 @@ void run_busy_tasks(const char* name, const Habits& habits, const Options& optio
   vm.add_slot(0, memory);
   std::vector<std::thread> vcpus;
   for (unsigned id = 0; id < options.vcpus; ++id)
-    vcpus.push_back(start_vcpu(vm, memory, id, habits, options.rounds));
+    vcpus.push_back(start_vcpu(vm, memory, id, habits, options));
   if (habits.toggle_slot) std::thread(toggle, std::ref(vm), std::ref(second)).detach();
   wait_until_it_runs(vm);
   say("READY");

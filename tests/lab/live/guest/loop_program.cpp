@@ -32,11 +32,31 @@ void LoopProgram::forget(uint64_t virtual_address) {
   emit({0x0f, 0x01, 0x38});
 }
 
+void LoopProgram::wait(uint64_t ticks) {
+  read_clock();
+  emit({0x49, 0xbe});  // mov r14, ticks
+  emit_little_endian(ticks, 8);
+  emit({0x49, 0x01, 0xc6});  // add r14, rax
+  uint64_t again = here_;
+  emit({0xf3, 0x90});  // pause
+  read_clock();
+  emit({0x4c, 0x39, 0xf0});  // cmp rax, r14
+  emit({0x72});              // jb again
+  emit_little_endian(again - (here_ + 1), 1);
+}
+
 void LoopProgram::finish() {
   emit({0x49, 0xff, 0xcf});  // dec r15
   emit({0x0f, 0x85});        // jnz round
   emit_little_endian(round_ - (here_ + 4), 4);
   emit({0xf4, 0xeb, 0xfd});
+}
+
+// To rax.
+void LoopProgram::read_clock() {
+  emit({0x0f, 0x31});              // rdtsc
+  emit({0x48, 0xc1, 0xe2, 0x20});  // shl rdx, 32
+  emit({0x48, 0x09, 0xd0});        // or rax, rdx
 }
 
 // mov rax, value

@@ -28,11 +28,15 @@ class LoopProgram {
   // invlpg: the next access walks the page tables again.
   void forget(uint64_t virtual_address);
 
+  // Spins until so many ticks of the time-stamp counter have passed.
+  void wait(uint64_t ticks);
+
   // The end of a round; after the last one hlt, and again should anything wake it.
   void finish();
 
  private:
   void address(uint64_t value);
+  void read_clock();
   void emit(std::initializer_list<uint8_t> bytes);
   void emit_little_endian(uint64_t value, int bytes);
 

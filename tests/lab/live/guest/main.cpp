@@ -1,4 +1,5 @@
-// Runs one of the live lab's guests: live_guest NAME [rounds=N] [vcpus=N] [rate=N].
+// Runs one of the live lab's guests: live_guest NAME [rounds=N] [vcpus=N] [rate=N] [stay=MS]
+// [load=1].
 #include "tests/lab/guest/report.hpp"
 #include "tests/lab/live/guest/scenario.hpp"
 
@@ -26,6 +27,7 @@ constexpr Scenario kScenarios[] = {
 };
 constexpr const char* kShortLives = "short-lives";
 constexpr const char* kResets = "resets";
+constexpr const char* kGrowing = "growing";
 
 bool take(const char* argument, const char* name, uint64_t& value) {
   size_t length = std::strlen(name);
@@ -40,7 +42,8 @@ Options parse(char** arguments) {
   uint64_t vcpus = options.vcpus;
   for (char** argument = arguments; *argument; ++argument)
     if (!take(*argument, "rounds", options.rounds) && !take(*argument, "vcpus", vcpus) &&
-        !take(*argument, "rate", options.rate))
+        !take(*argument, "rate", options.rate) && !take(*argument, "stay", options.stay) &&
+        !take(*argument, "load", options.load))
       fail("there is no option '%s'", *argument);
   options.vcpus = static_cast<unsigned>(vcpus);
   return options;
@@ -62,6 +65,7 @@ int main(int count, char** arguments) {
   prctl(PR_SET_NAME, wanted);
   be_idle();
   if (std::strcmp(wanted, kShortLives) == 0) run_short_lives(kShortLives);
+  if (std::strcmp(wanted, kGrowing) == 0) run_growing(kGrowing);
   if (std::strcmp(wanted, kResets) == 0) run_resets(kResets, parse(arguments + 2));
   for (const Scenario& scenario : kScenarios)
     if (std::strcmp(scenario.name, wanted) == 0)
