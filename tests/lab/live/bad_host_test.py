@@ -73,7 +73,7 @@ def run_case(bench, case):
                 channel.must(f"rm {STOP}")
         if case.after:
             channel.must(case.after)
-        problems += leftovers.problems(channel, before)
+        problems += leftovers.problems(bench.machine, before)
     return problems
 
 
@@ -94,7 +94,7 @@ def stopped_problems(machine, case, left):
         reads = channel.must(f"sed '1,/{STOPPED}/d' /tmp/reads | grep -c ^pread64; true")
         if case.after:
             channel.must(case.after)
-        problems += leftovers.problems(channel, before)
+        problems += leftovers.problems(machine, before)
     if int(reads) == 0:
         problems.append("it had nothing left to read when it went on")
     return [f"stopped {left} reads before the last: {problem}" for problem in problems]

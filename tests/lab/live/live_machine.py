@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -43,12 +44,18 @@ class LiveMachine:
     What goes to its terminal /dev/ttyS0, as what its kernel says does, goes to the file `console`.
     """
 
-    def __init__(self, kernel, channel, qmp, folder, console):
+    def __init__(self, kernel, channel, qmp, folder, console, process):
         self.kernel = kernel
         self.channel = channel
         self.folder = folder
         self.console = Path(console)
         self._qmp = qmp
+        self._process = process
+
+    def seconds(self):
+        """The processor time that it has had: as long as a guest never rests, these are the seconds of a host of its own."""
+        fields = Path(f"/proc/{self._process}/stat").read_text().rsplit(")", 1)[1].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     @contextlib.contextmanager
     def stopped_dump(self):
@@ -143,7 +150,7 @@ def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=768, boot_parameters="", 
         channel = Channel(control, lambda: check(qemu, console))
         with step(f"booting a live machine with {kernel.release}"):
             channel.wait_for_hello(GREETING_SECONDS)
-        yield LiveMachine(kernel, channel, Qmp(monitor), folder, console)
+        yield LiveMachine(kernel, channel, Qmp(monitor), folder, console, qemu.pid)
 
 
 def arguments(scenario, kernel, folder, disks, boot_parameters, control, monitor):

@@ -35,12 +35,12 @@ def run(bench):
                 # They share the code that ends them: one command has to show all of it, the others some.
                 if number == 0 or bench.long or name in EVERY_COMMAND:
                     bench.run(line.format(command), END_SECONDS)
-                    bench.check("trace ends", leftovers.problems(bench.machine.channel, before), f"{command}, {name}")
+                    bench.check("trace ends", leftovers.problems(bench.machine, before), f"{command}, {name}")
             for sent, delay in signals(number, bench.long):
                 bench.check("trace ends", signal_problems(bench, command, sent, delay, before),
                             f"{command}, {sent.name} after {delay} s")
         bench.check("trace ends", neighbour_problems(bench), "a killed run's neighbour goes on")
-    bench.check("trace ends", leftovers.problems(bench.machine.channel, before), "the neighbours, too")
+    bench.check("trace ends", leftovers.problems(bench.machine, before), "the neighbours, too")
     bench.check("trace ends", killed_problems(bench, before), "what a killed run and its guardian left is removed")
 
 
@@ -56,7 +56,7 @@ def signal_problems(bench, command, sent, delay, before):
     time.sleep(delay)
     process.signal(sent)
     answer = process.wait(END_SECONDS)
-    problems = leftovers.problems(bench.machine.channel, before)
+    problems = leftovers.problems(bench.machine, before)
     # Before main() could say what it wants to do at a signal, it dies of it.
     if answer.status not in (0, 130, -sent):
         problems.append(f"{answer.how_it_ended()}: {answer.errors[-1000:]}")
@@ -87,4 +87,4 @@ def killed_problems(bench, before):
     process.wait()
     answer = bench.run("kvmscope trace events --yes --for 1 > /dev/null", END_SECONDS)
     problems = [] if answer.status == 0 else [f"{answer.how_it_ended()}: {answer.errors[-1000:]}"]
-    return problems + leftovers.problems(channel, before)
+    return problems + leftovers.problems(bench.machine, before)
