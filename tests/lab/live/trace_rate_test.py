@@ -18,7 +18,8 @@ NO_LIMIT = "--max-rate 100000000"
 
 # As many loads as there are in two seconds.
 LOADS = 2 * WANTED_RATE // VCPUS
-# A host with other work to do may be too slow at first.
+# A machine that gets less of a processor than this, as its host has other work, may be too slow: it gets another chance.
+WHOLE_PROCESSOR = 0.9
 ATTEMPTS = 3
 
 
@@ -44,21 +45,21 @@ def figures(bench):
     yield "a reader that is stopped", problems + unlike(end, expected, lost=True), \
         f"{expected / seconds:.0f} events per second, {end['lost']} of {expected} lost, and counted"
     for _ in range(ATTEMPTS):
-        rate, problems, remark = loads_figure(bench)
-        if rate >= WANTED_RATE:
+        problems, remark, share = loads_figure(bench)
+        if not problems or share >= WHOLE_PROCESSOR:
             break
-    yield "loads", problems + slow(rate, "loads"), remark
+    yield "loads", problems, f"{remark}, with {share:.0%} of a processor"
 
 
 def loads_figure(bench):
     """Each reset is followed by a load here, whose every event a reader with buffers as usual must get."""
-    end, seconds, problems, records = trace_resets(bench, LOADS, f"load=1 {PACE}")
+    end, seconds, problems, records, share = trace_resets(bench, LOADS, f"load=1 {PACE}")
     loads = next((record["loads"] for record in records if record.get("kind") == "total" and record["vm"] is None), 0)
     if loads != LOADS * VCPUS:
         problems.append(f"it counted {loads} loads, not {LOADS * VCPUS}")
     rate = LOADS * VCPUS / seconds
-    return rate, problems, \
-        f"{rate:.0f} loads, {end.get('events', 0) / seconds:.0f} events per second, {end.get('lost')} lost"
+    return problems + slow(rate, "loads"), \
+        f"{rate:.0f} loads, {end.get('events', 0) / seconds:.0f} events per second, {end.get('lost')} lost", share
 
 
 def events_of(bench, rounds, pace, stopped=False):
@@ -67,18 +68,20 @@ def events_of(bench, rounds, pace, stopped=False):
 
 
 def trace_resets(bench, rounds, pace, stopped=False):
-    """The same, and all lines."""
+    """The same, all lines, and how much of a processor the machine had while the guest was at it."""
     with traced(bench, f"trace load --summary {NO_LIMIT}") as trace, \
             bench.machine.guests(f"live_guest resets rounds={rounds} vcpus={VCPUS} {pace}") as (guest,):
         if stopped:
             trace.signal(signal.SIGSTOP)
+        had, started = bench.machine.seconds(), time.monotonic()
         seconds = float(re.search(r"[\d.]+$", guest.wait_for(r"^DONE seconds=[\d.]+")[0])[0])
+        share = (bench.machine.seconds() - had) / (time.monotonic() - started)
         if stopped:
             trace.signal(signal.SIGCONT)
         time.sleep(SETTLE_SECONDS)
         trace.end()
     end = trace.records[-1] if trace.records else {}
-    return end, seconds, trace.problems((0, 4) if stopped else (0,), may_lose=stopped), trace.records
+    return end, seconds, trace.problems((0, 4) if stopped else (0,), may_lose=stopped), trace.records, share
 
 
 def unlike(end, expected, lost):
