@@ -11,19 +11,22 @@ namespace {
 // The pages of the TDP MMU are on no list that all kernels have: they are found from its roots.
 // `lost` is told of a page or table below which some may be missing.
 void each_tdp_page(const kvm::Kvm& kvm, const kvm::Vm& vm,
-                   const std::function<void(VirtAddr)>& visit,
+                   const std::function<void(const kvm::ShadowPage&)>& visit,
                    const std::function<void(const Error&)>& lost) {
   const auto entry = [&](const kvm::Entry& entry, bool) {
-    if (entry.child != nullptr && *entry.child) visit((*entry.child)->address);
+    if (entry.child != nullptr && *entry.child) visit(**entry.child);
     if (entry.lost != nullptr) lost(*entry.lost);
     if (!entry.torn.empty()) lost(Error(ErrorKind::torn, entry.torn));
   };
-  std::vector<VirtAddr> roots;
-  const std::string change = settle(kvm.kernel().steady(), [&] { roots = kvm.tdp_roots(vm); });
+  std::vector<kvm::ShadowPage> roots;
+  const std::string change = settle(kvm.kernel().steady(), [&] {
+    roots.clear();
+    for (const VirtAddr address : kvm.tdp_roots(vm)) roots.push_back(kvm.shadow_page(address));
+  });
   if (!change.empty()) lost(Error(ErrorKind::torn, change));
-  for (const VirtAddr address : roots) {
-    visit(address);
-    const kvm::TreeStart start = kvm::start_of(kvm, kvm.shadow_page(address));
+  for (const kvm::ShadowPage& root : roots) {
+    visit(root);
+    const kvm::TreeStart start = kvm::start_of(kvm, root);
     // No table hangs below one of level 1: the entries of level 2 tell all.
     kvm::walk_tree(kvm, start, {.depth = start.level < 2 ? 0 : start.level - 2},
                    {.visit = entry, .enter = [] {}, .leave = [] {}});
@@ -37,7 +40,8 @@ class Walk {
 
   PagesFound run() {
     const kvm::Kvm& kvm = session_.kvm();
-    const auto add = [this](VirtAddr address) { this->add(address); };
+    const auto add = [this](VirtAddr address) { this->add({address, std::nullopt}); };
+    const auto add_read = [this](const kvm::ShadowPage& page) { this->add({page.address, page}); };
     found_.all =
         rows_.attempt([&] { return fmt::format("pages of VM {} may be missing", walk_.vm.index); },
                       [&] { kvm.each_active_page(walk_.vm, add, [this] { flush(); }); });
@@ -53,7 +57,7 @@ class Walk {
       rows_.note(text);
       rows_.set_status(exit_status(error.kind()));
     };
-    if (!rows_.attempt(missing, [&] { each_tdp_page(kvm, walk_.vm, add, lost); }))
+    if (!rows_.attempt(missing, [&] { each_tdp_page(kvm, walk_.vm, add_read, lost); }))
       found_.all = false;
     flush();
     return found_;
@@ -71,8 +75,8 @@ class Walk {
     bool obsolete = false;
   };
 
-  void add(VirtAddr address) {
-    pages_.push_back({address, std::nullopt});
+  void add(Found found) {
+    pages_.push_back(std::move(found));
     if (pages_.size() == read_together) flush();
   }
 

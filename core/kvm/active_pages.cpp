@@ -125,6 +125,12 @@ void Kvm::use_identity(const ShadowPage& page) const {
   use(fields.role, page.role.word);
   use(fields.gfn, page.gfn.value);
   use(fields.spt, page.spt.value);
+  // A page is invalid before it is freed, and then lives by its users alone: the words above stay
+  // as they are when the last one goes.
+  const Field& count =
+      page.tdp_mmu && fields.tdp_root_count.present() ? fields.tdp_root_count : fields.root_count;
+  const auto users = static_cast<std::int32_t>(page.root_count);
+  if (page.role.invalid && count.size == sizeof users) use(count, users);
 }
 
 std::uint64_t Kvm::active_page_count(const Vm& vm) const {

@@ -43,6 +43,13 @@ struct Opened {
   Table table{};
   std::map<unsigned, Behind> behind;  // by index
   std::string torn;                   // all of it: the table is not in the tree any more
+
+  // Something could not be read, although nothing changed.
+  bool damaged() const {
+    return torn.empty() && std::ranges::any_of(behind, [](const auto& entry) {
+             return entry.second.lost && entry.second.torn.empty();
+           });
+  }
 };
 
 class TreeWalk {
@@ -162,8 +169,10 @@ Opened TreeWalk::open(const Place& at, const Page& page) const {
     return opened;
   }
   bool again = true;
-  for (unsigned attempt = 0; attempt < most_attempts && again; ++attempt)
+  for (unsigned attempt = 0; attempt < most_attempts && again; ++attempt) {
+    if (opened.damaged()) give_time_to_finish(attempt);
     opened = open_once(at, page, again);
+  }
   // What a table holds that is not in the tree any more says nothing about the tree.
   if (!opened.torn.empty())
     throw_error(ErrorKind::torn, "what is below changed while it was read: {}", opened.torn);
