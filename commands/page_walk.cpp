@@ -19,11 +19,17 @@ void each_tdp_page(const kvm::Kvm& kvm, const kvm::Vm& vm,
     if (!entry.torn.empty()) lost(Error(ErrorKind::torn, entry.torn));
   };
   std::vector<kvm::ShadowPage> roots;
+  std::vector<Error> broken;
   const std::string change = settle(kvm.kernel().steady(), [&] {
     roots.clear();
-    for (const VirtAddr address : kvm.tdp_roots(vm)) roots.push_back(kvm.shadow_page(address));
+    broken.clear();
+    for (const VirtAddr address : kvm.tdp_roots(vm)) {
+      const auto error = lost_in([&] { roots.push_back(kvm.shadow_page(address)); });
+      if (error) broken.push_back(*error);
+    }
   });
-  if (!change.empty()) lost(Error(ErrorKind::torn, change));
+  if (!change.empty()) broken.assign({Error(ErrorKind::torn, change)});
+  for (const Error& error : broken) lost(error);
   for (const kvm::ShadowPage& root : roots) {
     visit(root);
     const kvm::TreeStart start = kvm::start_of(kvm, root);
