@@ -66,8 +66,12 @@ void report_modules(const Kernel& kernel, Report& report) {
   }
 }
 
-void report_debug_info(const DebugInfo& debug, Report& report) {
+void report_debug_info(const DebugInfo& debug, bool has_types, Report& report) {
   report.section("debug info");
+  const LayoutSource* layout = debug.layout();
+  report.add("layout", layout != nullptr ? "from " + layout->name()
+                       : has_types       ? "from debug files"
+                                         : "not at hand");
   for (const auto& [module, search] : debug.searches()) {
     if (search.file == nullptr) {
       report.add(module, "not at hand");
@@ -78,7 +82,7 @@ void report_debug_info(const DebugInfo& debug, Report& report) {
                fmt::format("{} (build-id {}){}", search.file->path(), id.empty() ? "none" : id,
                            search.file->has_types() ? "" : ", without types"));
   }
-  const Types::Found node = debug.types().find(TypeKind::structure, "xa_node");
+  const Types::Found node = debug.layout_types().find(TypeKind::structure, "xa_node");
   report.add("struct xa_node", fmt::format("from {}", node.origin));
 }
 
@@ -144,12 +148,17 @@ void show_info(Session& session, const Arguments& args, RowSink& rows) {
   Report report(rows);
   report_target(kernel, session.target_path(), report);
   report_kernel(kernel, report);
-  const bool has_types = debug.file("kvm") != nullptr || debug.file("vmlinux") != nullptr;
+  const bool has_files = debug.file("kvm") != nullptr || debug.file("vmlinux") != nullptr;
+  const bool has_types = has_files || debug.layout() != nullptr;
   const bool complete = has_types && !kernel.symbol_origin().empty() &&
                         rows.attempt([] { return std::string("modules are not known"); },
                                      [&] { report_modules(kernel, report); });
-  report_debug_info(debug, report);
-  if (!has_types) report.add("missing", debug.how_to_get("kvm"));
+  report_debug_info(debug, has_types, report);
+  if (!has_types)
+    report.add("missing", debug.how_to_get("kvm"));
+  else if (!has_files)
+    report.add("missing",
+               "debug files: print, type, list, trace unsync and trace at need those of kvm");
   report.section("kvm");
   if (!complete)
     report.add("state", "not known");

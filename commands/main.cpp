@@ -17,6 +17,7 @@
 #include "commands/shell/program_options.hpp"
 #include "commands/shell/runner.hpp"
 #include "core/base/interrupt.hpp"
+#include "core/kvm/all_fields.hpp"
 #include "dwarf/fetching_finder.hpp"
 #include "dwarf/finder.hpp"
 
@@ -106,13 +107,18 @@ int run(const std::vector<std::string>& arguments, Output& out, Messages& messag
   Console console{
       .out = &out, .messages = messages, .terminal = terminal, .color = terminal && wants_color()};
   OpenLog log;
-  const std::unique_ptr<DebugFinder> finder = make_debug_finder(options.symbols, "/", &log);
+  const std::unique_ptr<DebugFinder> finder =
+      make_debug_finder(options.symbols, "/", &log, kvm::fields_version());
   std::unique_ptr<DebugFinder> fetching;
   if (options.debuginfod)
     fetching = make_fetching_finder(
         *finder, [&messages](std::string_view text) { messages.progress(text); }, &log);
-  Session session(target_of(options, log), fetching ? *fetching : *finder, commands, console,
-                  offline_release(options), &log);
+  const DebugFinder& uncached = fetching ? *fetching : *finder;
+  const LayoutCache cache(layout_cache_folder(), kvm::fields_version(), &log);
+  const std::unique_ptr<DebugFinder> caching = make_caching_finder(uncached, cache);
+  Session session(target_of(options, log), options.no_cache ? uncached : *caching, commands,
+                  console, offline_release(options), &log);
+  if (!options.no_cache) session.use_layout_cache(cache);
   session.settings() = options.settings;
   Program program = program_of(session, options);
   if (has_privileges() && !needs_root(session, program)) give_up_root(session, program);

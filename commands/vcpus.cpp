@@ -94,7 +94,8 @@ std::string paging(const Item& item) {
 // (asm/kvm_host.h) numbers the bits; a register that it does not name is never cached late.
 Value stale_words(const Item& item) {
   const std::uint64_t available = item.get(item.layout().regs_avail);
-  const Type* numbers = item.kvm.kernel().types().find(TypeKind::enumeration, "kvm_reg").type;
+  const Type* numbers =
+      item.kvm.kernel().layout_types().find(TypeKind::enumeration, "kvm_reg").type;
   struct Register {
     std::string_view enumerator, word;
   };

@@ -19,6 +19,9 @@ class FetchingFinder : public DebugFinder {
                    std::string_view build_id) const override {
     return local_.find(module, release, build_id);
   }
+  LayoutSearch find_layout(const BuildIdOf& build_id_of) const override {
+    return local_.find_layout(build_id_of);
+  }
   const SymbolSource* system_map() const override { return local_.system_map(); }
   bool can_fetch() const override { return true; }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override;

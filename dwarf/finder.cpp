@@ -1,9 +1,13 @@
 #include "dwarf/finder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <fstream>
 
 #include "core/base/error.hpp"
+#include "core/base/file.hpp"
+#include "core/types/pack.hpp"
 #include "dwarf/debug_file.hpp"
 #include "dwarf/places.hpp"
 #include "dwarf/system_map.hpp"
@@ -17,7 +21,10 @@ using dwarf::Wanted;
 
 class PathFinder : public DebugFinder {
  public:
-  PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log);
+  PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log,
+             std::string fields);
+
+  LayoutSearch find_layout(const BuildIdOf& build_id_of) const override;
 
   DebugSearch find(std::string_view module, std::string_view release,
                    std::string_view build_id) const override;
@@ -27,9 +34,14 @@ class PathFinder : public DebugFinder {
   void look_at_file(const std::string& path, const Wanted& wanted, Places& places) const;
   Places places_of(const Wanted& wanted) const;
 
-  std::vector<std::string> paths_;  // of -s, without System.map
+  void sort_out(std::string path);
+  void try_pack(const std::string& path, const BuildIdOf& build_id_of, LayoutSearch& search) const;
+
+  std::vector<std::string> paths_;  // of -s, without System.map and packs
+  std::vector<std::string> packs_;  // that were named
   fs::path system_root_;
   OpenLog* log_;
+  std::string fields_;  // that a pack has to have
   std::unique_ptr<dwarf::SystemMap> system_map_;
 };
 
@@ -37,20 +49,57 @@ bool looks_like_map(const fs::path& path) {
   return path.filename().string().starts_with("System.map");
 }
 
-PathFinder::PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log)
-    : system_root_(std::move(system_root)), log_(log) {
-  for (std::string& path : symbol_paths) {
-    std::error_code error;
-    const fs::file_status status = fs::status(path, error);
-    if (!fs::exists(status))
-      throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, error.message());
-    const bool is_map =
-        !fs::is_directory(status) && (looks_like_map(path) || dwarf::is_system_map(path, log_));
-    if (is_map)
-      system_map_ = std::make_unique<dwarf::SystemMap>(path, log_);
+bool is_pack(const std::string& path) {
+  if (fs::path(path).extension() == ".pack") return true;
+  std::ifstream file(path, std::ios::binary);
+  std::array<char, 16> start{};
+  file.read(start.data(), start.size());
+  return looks_like_pack({start.data(), static_cast<std::size_t>(file.gcount())});
+}
+
+PathFinder::PathFinder(std::vector<std::string> symbol_paths, std::string system_root, OpenLog* log,
+                       std::string fields)
+    : system_root_(std::move(system_root)), log_(log), fields_(std::move(fields)) {
+  for (std::string& path : symbol_paths) sort_out(std::move(path));
+}
+
+void PathFinder::sort_out(std::string path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status))
+    throw_error(ErrorKind::unavailable, "cannot open {}: {}", path, error.message());
+  if (fs::is_directory(status))
+    paths_.push_back(std::move(path));
+  else if (is_pack(path))
+    packs_.push_back(std::move(path));
+  else if (looks_like_map(path) || dwarf::is_system_map(path, log_))
+    system_map_ = std::make_unique<dwarf::SystemMap>(path, log_);
+  else
+    paths_.push_back(std::move(path));
+}
+
+// One that is damaged must not hide a good one behind it.
+void PathFinder::try_pack(const std::string& path, const BuildIdOf& build_id_of,
+                          LayoutSearch& search) const {
+  try {
+    auto layout = pack_layout(read_pack(path, fields_, log_), "the layout pack " + path);
+    std::string mismatch = build_mismatch(*layout, build_id_of);
+    if (mismatch.empty())
+      search.layout = std::move(layout);
     else
-      paths_.push_back(std::move(path));
+      search.rejected.push_back(std::move(mismatch));
+  } catch (const Error& error) {
+    search.rejected.emplace_back(error.what());
   }
+}
+
+LayoutSearch PathFinder::find_layout(const BuildIdOf& build_id_of) const {
+  std::vector<std::string> packs = packs_;
+  for (const std::string& path : paths_) dwarf::add_packs(path, packs);
+  LayoutSearch search;
+  for (const std::string& path : packs)
+    if (search.layout == nullptr) try_pack(path, build_id_of, search);
+  return search;
 }
 
 // A file that the user chose counts when its name fits. One with a name of its own counts too:
@@ -120,8 +169,10 @@ DebugSearch PathFinder::find(std::string_view module, std::string_view release,
 }  // namespace
 
 std::unique_ptr<DebugFinder> make_debug_finder(std::vector<std::string> symbol_paths,
-                                               std::string system_root, OpenLog* log) {
-  return std::make_unique<PathFinder>(std::move(symbol_paths), std::move(system_root), log);
+                                               std::string system_root, OpenLog* log,
+                                               std::string fields) {
+  return std::make_unique<PathFinder>(std::move(symbol_paths), std::move(system_root), log,
+                                      std::move(fields));
 }
 
 }  // namespace kvmscope

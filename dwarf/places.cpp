@@ -90,4 +90,9 @@ void look_into(const std::string& folder, FolderKind kind, const Wanted& wanted,
   if (fs::is_directory(unpacked, error)) look_into(unpacked, FolderKind::system, wanted, places);
 }
 
+void add_packs(const std::string& folder, std::vector<std::string>& packs) {
+  for (const std::string& name : list(folder))
+    if (fs::path(name).extension() == ".pack") packs.push_back(fs::path(folder) / name);
+}
+
 }  // namespace kvmscope::dwarf

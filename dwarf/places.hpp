@@ -28,4 +28,7 @@ enum class FolderKind {
 // Adds what `folder` has: by build-id, as modules and kernels of the release, directly in it.
 void look_into(const std::string& folder, FolderKind kind, const Wanted& wanted, Places& places);
 
+// Adds the layout packs directly in a folder (*.pack), by name; nothing of what is no folder.
+void add_packs(const std::string& folder, std::vector<std::string>& packs);
+
 }  // namespace kvmscope::dwarf

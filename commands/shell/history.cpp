@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
 
+#include "commands/shell/user_folder.hpp"
 #include "core/base/file.hpp"
 
 namespace kvmscope {
@@ -21,12 +21,6 @@ constexpr mode_t owner_only = 0600;
 
 FileDescriptor open_to_write(const std::string& path, int flags) {
   return FileDescriptor(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | flags, owner_only));
-}
-
-std::string folder(const char* variable) {
-  const char* value = std::getenv(variable);
-  // The XDG specification: a path that is not absolute is to be ignored.
-  return value != nullptr && value[0] == '/' ? value : "";
 }
 
 // A line of history that does not get to the disk is no reason to disturb anyone.
@@ -40,15 +34,15 @@ void write_line(const FileDescriptor& file, std::string_view line) {
 bool history_is_ours() {
   struct stat status {};
   for (const char* variable : {"XDG_STATE_HOME", "HOME"})
-    if (const std::string path = folder(variable); !path.empty())
+    if (const std::string path = user_folder(variable); !path.empty())
       return stat(path.c_str(), &status) == 0 && status.st_uid == geteuid();
   return false;
 }
 
 std::string history_path() {
-  if (const std::string state = folder("XDG_STATE_HOME"); !state.empty())
+  if (const std::string state = user_folder("XDG_STATE_HOME"); !state.empty())
     return state + "/kvmscope/history";
-  const std::string home = folder("HOME");
+  const std::string home = user_folder("HOME");
   return home.empty() ? "" : home + "/.local/state/kvmscope/history";
 }
 

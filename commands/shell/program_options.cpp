@@ -9,6 +9,7 @@
 
 #include "commands/shell/arguments.hpp"
 #include "core/base/error.hpp"
+#include "core/types/pack.hpp"
 
 namespace kvmscope {
 namespace {
@@ -22,6 +23,7 @@ FileKind kind_of_file(const std::string& path) {
   const std::string_view bytes(head.data(), static_cast<std::size_t>(file.gcount()));
   for (const std::string_view signature : {"KDUMP   ", "DISKDUMP", "makedumpfile"})
     if (bytes.starts_with(signature)) return FileKind::dump;
+  if (looks_like_pack(bytes)) return FileKind::debug;
   if (!bytes.starts_with("\x7f"
                          "ELF") ||
       bytes.size() < head.size())
@@ -92,10 +94,13 @@ void declare(CLI::App& app, ProgramOptions& options) {
   add_text(app, "-c,--core", options.core, "the dump to open; without it: the kernel that runs")
       ->type_name("FILE");
   add_list(app, "-s,--symbols", options.symbols,
-           "a debug file (vmlinux, *.ko, *.ko.debug, System.map) or a folder; repeatable")
+           "a debug file (vmlinux, *.ko, *.ko.debug, System.map), a layout pack or a folder; "
+           "repeatable")
       ->type_name("PATH");
   app.add_flag("--debuginfod", options.debuginfod,
                "fetch debug files that are not at hand from the servers of DEBUGINFOD_URLS");
+  app.add_flag("--no-cache", options.no_cache,
+               "neither use nor keep what debug files said in an earlier run");
   add_text(app, "--overlay", options.overlay, "lay bytes over the dump, to plant faults")
       ->type_name("FILE");
   add_output_options(app, options.settings.output);

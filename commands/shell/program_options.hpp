@@ -13,6 +13,7 @@ struct ProgramOptions {
   std::string core;                  // -c; empty: none
   std::vector<std::string> symbols;  // -s
   bool debuginfod = false;
+  bool no_cache = false;
   std::string overlay;  // --overlay; empty: none
   Settings settings;
   std::vector<std::string> lines;    // -e

@@ -1,10 +1,13 @@
 #include "commands/shell/session.hpp"
 
 #include <optional>
+#include <utility>
 
+#include "commands/shell/caught.hpp"
 #include "commands/shell/timed_finder.hpp"
 #include "core/kernel/kernel.hpp"
 #include "core/kvm/kvm.hpp"
+#include "core/kvm/make_pack.hpp"
 #include "core/object/object.hpp"
 
 namespace kvmscope {
@@ -114,21 +117,36 @@ const kvm::Kvm& Session::kvm() {
   const Kernel& kernel = this->kernel();
   {
     const PhaseClock::Scope scope(clock_, Phase::symbols);
-    kernel.symbol_origin();
+    if (!kernel.knows_symbols()) kernel.symbol_origin();
     kernel.modules();
   }
   const PhaseClock::Scope scope(clock_, Phase::types);
   opened_->kvm.emplace(kernel);
+  keep_layout();
   return *opened_->kvm;
+}
+
+// Once: from then on it is in the cache, or cannot be.
+void Session::keep_layout() {
+  const LayoutCache* cache = std::exchange(layout_cache_, nullptr);
+  const Kernel& kernel = *opened_->kernel;
+  if (cache == nullptr || kernel.debug_info().layout() != nullptr) return;
+  caught([&] {
+    const kvm::AllFields fields(kernel.layout_types());
+    if (fields.complete())
+      cache->keep(kvm::make_pack(kernel.debug_info(), fields, kernel.build_id("vmlinux"),
+                                 kernel.usual_symbols()));
+  });
 }
 
 void Session::open_all() {
   if (has_target() && !cannot_open_) {
     const Kernel& kernel = open_kernel();
     const PhaseClock::Scope scope(clock_, Phase::symbols);
-    kernel.symbol_origin();
+    if (!kernel.knows_symbols()) kernel.symbol_origin();
     kernel.debug_info().open_all();
     kernel.fetch_debug_info();
+    keep_layout();
   }
   const PhaseClock::Scope scope(clock_, Phase::types);
   if (!is_open()) debug_info().open_all();

@@ -13,6 +13,7 @@
 #include "commands/shell/console.hpp"
 #include "commands/shell/files_ahead.hpp"
 #include "commands/shell/history.hpp"
+#include "commands/shell/layout_cache.hpp"
 #include "commands/shell/output_files.hpp"
 #include "commands/shell/phases.hpp"
 #include "commands/shell/settings.hpp"
@@ -70,6 +71,8 @@ class Session {
   const Types& types();
   bool has_target() const { return target_.open != nullptr; }
   bool is_open() const;  // by kernel() or open_all()
+  // Layouts that were read from debug files go there from now on; it must outlive the session.
+  void use_layout_cache(const LayoutCache& cache) { layout_cache_ = &cache; }
   // Whether the target was named, or is in use by now: else what can do without it should.
   bool uses_target() const;
   // As the user named it; empty: none was given.
@@ -111,6 +114,7 @@ class Session {
  private:
   struct Opened;
   const Kernel& open_kernel();
+  void keep_layout();
 
   Target target_;
   const std::vector<Command>& catalogue_;
@@ -121,6 +125,7 @@ class Session {
   OpenLog* open_log_;
   OutputFiles output_files_;
   FilesAhead files_ahead_;
+  const LayoutCache* layout_cache_ = nullptr;
   std::optional<User> gave_up_root_;
   std::optional<Error> cannot_open_;
   PhaseClock clock_;

@@ -92,6 +92,10 @@ class TimedFinder : public DebugFinder {
     const PhaseClock::Scope scope(clock_, Phase::types);
     return timed(finder_.find(module, release, build_id));
   }
+  LayoutSearch find_layout(const BuildIdOf& build_id_of) const override {
+    const PhaseClock::Scope scope(clock_, Phase::types);
+    return finder_.find_layout(build_id_of);
+  }
   bool can_fetch() const override { return finder_.can_fetch(); }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
     const PhaseClock::Scope scope(clock_, Phase::types);

@@ -91,11 +91,14 @@ std::optional<std::string_view> FileLines::next() {
 }
 
 std::string read_text(const std::string& path, OpenLog* log, std::size_t limit) {
-  const FileDescriptor file = open_read_only(path, log);
+  return read_text(open_read_only(path, log).get(), path, limit);
+}
+
+std::string read_text(int fd, const std::string& path, std::size_t limit) {
   std::string text(limit, '\0');
   std::size_t done = 0;
   while (done < limit) {
-    const std::size_t count = read_some(file.get(), text.data() + done, limit - done, path);
+    const std::size_t count = read_some(fd, text.data() + done, limit - done, path);
     if (count == 0) break;
     done += count;
   }

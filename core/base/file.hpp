@@ -54,6 +54,8 @@ class FileLines {
 
 // All of a small file, at most `limit` bytes. Throws Error{unavailable}.
 std::string read_text(const std::string& path, OpenLog* log = nullptr, std::size_t limit = 1 << 20);
+// Of one that is open, from where it stands; `path` is for messages.
+std::string read_text(int fd, const std::string& path, std::size_t limit = 1 << 20);
 
 // A whole file mapped read-only. Throws Error{unavailable}; an empty file maps to no bytes.
 class MappedFile {

@@ -85,7 +85,7 @@ const Type& base_type(const TypeName& name, const Types& types) {
   for (const TypeKind kind :
        {TypeKind::typedef_type, TypeKind::structure, TypeKind::union_type, TypeKind::enumeration})
     if (const Type* found = types.find(kind, name.name).type) return *found;
-  throw_at(name.column, "no type '{}' in the debug info", name.name);
+  throw_at(name.column, "no type '{}' in the debug info{}", name.name, types.lack());
 }
 
 }  // namespace

@@ -48,13 +48,55 @@ const TypeSource& builtin_types() {
 
 DebugInfo::DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf build_id_of)
     : finder_(finder), release_(std::move(release)), build_id_of_(std::move(build_id_of)) {
-  for (const std::string_view module : type_files)
-    types_.add(std::string(module), [this, module]() -> const TypeSource* {
-      // Half a gigabyte is not fetched because one type was in no smaller file.
-      const DebugFile* found = module == "vmlinux" ? file(module) : fetch(module);
-      return found != nullptr && found->has_types() ? &found->types() : nullptr;
+  for (const std::string_view module : type_files) {
+    types_.add(std::string(module), [this, module] { return file_types(module); });
+    layout_types_.add(std::string(module), [this, module] {
+      return layout() != nullptr ? layout()->types(module) : file_types(module);
     });
+  }
   types_.add("built-in", [] { return &builtin_types(); });
+  layout_types_.add("built-in", [] { return &builtin_types(); });
+  types_.explain_lack([this] { return lack_of_files(); });
+}
+
+// A layout stands in for debug files everywhere but in expressions.
+std::string DebugInfo::lack_of_files() const {
+  const auto has_types = [](const auto& search) {
+    return search.second.file != nullptr && search.second.file->has_types();
+  };
+  if (layout() == nullptr || std::any_of(searches_.begin(), searches_.end(), has_types)) return "";
+  return fmt::format(
+      "; {} holds only what kvmscope's own commands read: give kvm.ko with debug info, or its "
+      "folder, with -s too",
+      layout()->name());
+}
+
+const TypeSource* DebugInfo::file_types(std::string_view module) const {
+  // Half a gigabyte is not fetched because one type was in no smaller file.
+  const DebugFile* found = module == "vmlinux" ? file(module) : fetch(module);
+  return found != nullptr && found->has_types() ? &found->types() : nullptr;
+}
+
+const LayoutSource* DebugInfo::layout() const {
+  if (!layout_search_) layout_search_ = finder_.find_layout(build_id_of_);
+  return layout_search_->layout.get();
+}
+
+bool DebugInfo::give_up_layout() const {
+  if (layout() == nullptr || !layout()->is_implied()) return false;
+  layout_types_.forget();
+  given_up_ = std::move(layout_search_->layout);
+  return true;
+}
+
+void DebugInfo::need_layout(std::string_view module) const {
+  if (layout() == nullptr) need(module);
+}
+
+std::string DebugInfo::layout_build_id(std::string_view module) const {
+  if (layout() != nullptr) return layout()->build_id(module);
+  const DebugFile* found = file(module);
+  return found != nullptr ? found->build_id() : "";
 }
 
 const DebugFile* DebugInfo::file(std::string_view module) const {
@@ -65,6 +107,7 @@ const DebugFile* DebugInfo::file(std::string_view module) const {
 }
 
 void DebugInfo::open_all() const {
+  layout();
   for (const std::string_view module : type_files) file(module);
 }
 
@@ -82,6 +125,7 @@ const DebugFile* DebugInfo::fetch(std::string_view module) const {
   DebugSearch& search = searches_.find(module)->second;
   replaced_.push_back(std::exchange(search.file, std::move(fetched.file)));
   types_.look_again();
+  layout_types_.look_again();
   return search.file.get();
 }
 
@@ -98,6 +142,10 @@ std::string DebugInfo::how_to_get(std::string_view module) const {
   std::string text = fmt::format("no debug info for {}{}{}", module,
                                  release_.empty() ? "" : " of kernel ", release_);
   for (const std::string& rejected : search.rejected) text += fmt::format("; {}", rejected);
+  text += lack_of_files();
+  if (layout_search_)
+    for (const std::string& rejected : layout_search_->rejected)
+      text += fmt::format("; {}", rejected);
   if (!search.tried.empty()) text += fmt::format("; tried {}", fmt::join(search.tried, ", "));
   if (finder_.can_fetch() && !fetched_.contains(module))
     text += "; its build-id is not known, so that no server can be asked for it";

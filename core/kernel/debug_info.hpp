@@ -1,14 +1,15 @@
-// The debug files of one kernel: opened when something asks, types from kvm.ko first.
+// The debug files of one kernel: opened when something asks, types from kvm.ko first; and what
+// stands in for them.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/types/source.hpp"
+#include "core/types/layout_source.hpp"
 #include "core/types/types.hpp"
 
 namespace kvmscope {
@@ -19,15 +20,23 @@ const TypeSource& builtin_types();
 
 class DebugInfo {
  public:
-  // What the target knows of a module's build; "" when it does not know.
-  using BuildIdOf = std::function<std::string(std::string_view module)>;
-
   // `release` may be empty (offline). Keeps a reference to the finder.
   DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf build_id_of);
   DebugInfo(const DebugInfo&) = delete;
   DebugInfo& operator=(const DebugInfo&) = delete;
 
+  // Of the debug files, and of nothing else.
   const Types& types() const { return types_; }
+  // What kvmscope's own fields are found in: layout(), or the debug files where there is none.
+  const Types& layout_types() const { return layout_types_; }
+  // What stands in for debug files, looked for at the first call; nullptr: nothing does.
+  const LayoutSource* layout() const;
+  // It does not fit. Returns whether debug files are looked for instead: nobody had named it.
+  bool give_up_layout() const;
+  // Throws what need() throws unless there is a layout, or the debug file of `module`.
+  void need_layout(std::string_view module) const;
+  // Of the build that the fields of `module` are of, hex; empty: not known.
+  std::string layout_build_id(std::string_view module) const;
   // "kvm", "kvm-amd", "kvm-intel", "vmlinux": searched for and opened at the first call;
   // nullptr when it is not at hand.
   const DebugFile* file(std::string_view module) const;
@@ -42,8 +51,12 @@ class DebugInfo {
 
   // What was searched so far, by module, for `info`.
   const std::map<std::string, DebugSearch, std::less<>>& searches() const { return searches_; }
+  const std::string& release() const { return release_; }
 
  private:
+  const TypeSource* file_types(std::string_view module) const;
+  std::string lack_of_files() const;
+
   const DebugFinder& finder_;
   std::string release_;
   BuildIdOf build_id_of_;
@@ -51,7 +64,10 @@ class DebugInfo {
   // By module, what servers were asked for and why it came to nothing, if it did.
   mutable std::map<std::string, std::vector<std::string>, std::less<>> fetched_;
   mutable std::vector<std::unique_ptr<DebugFile>> replaced_;
+  mutable std::optional<LayoutSearch> layout_search_;
+  mutable std::shared_ptr<LayoutSource> given_up_;  // somebody may have its types
   Types types_;
+  Types layout_types_;
 };
 
 }  // namespace kvmscope

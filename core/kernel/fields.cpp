@@ -18,6 +18,8 @@ constexpr std::uint64_t largest_copy = 4096;
 
 std::optional<FoundMember> find_path(const Types& types, const Type& aggregate,
                                      std::string_view path) {
+  // A layout pack has what the path leads to as one member of that name.
+  if (std::optional<FoundMember> whole = find_member(aggregate, path)) return whole;
   FoundMember at{&aggregate, 0, 0};
   for (const MemberStep& step : parse_member_path(path)) {
     if (const auto* name = std::get_if<std::string_view>(&step)) {

@@ -51,6 +51,15 @@ std::string kernel_name(std::string_view module) {
 
 }  // namespace
 
+UsualSymbols usual_symbols(const SymbolSource& vmlinux) {
+  UsualSymbols symbols;
+  for (const std::string& name : wanted_symbols) {
+    const std::optional<Symbol> found = vmlinux.find(name);
+    symbols.emplace(name, found ? found->address : 0);
+  }
+  return symbols;
+}
+
 Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
     : dump_(dump),
       finder_(finder),
@@ -74,10 +83,6 @@ const VirtReader& Kernel::lay_out_memory() {
   steady_.emplace(*dump_.kernel_memory());
   direct_map_memory_.emplace(*steady_, dump_.direct_map().start, dump_.direct_map().size);
   return *steady_;
-}
-
-const Types& Kernel::types() const {
-  return debug_info_.types();
 }
 
 // kvm's own is not known before its debug file is read, since that file says what a
@@ -140,6 +145,22 @@ const SymbolSource& Kernel::vmlinux_symbols() const {
   return *symbols;
 }
 
+bool Kernel::knows_symbols() const {
+  return live_ == nullptr && debug_info_.layout() != nullptr &&
+         debug_info_.layout()->symbol(wanted_symbols.front()).has_value();
+}
+
+UsualSymbols Kernel::usual_symbols() const {
+  UsualSymbols symbols;
+  if (!knows_symbols() && find_vmlinux_symbols() == nullptr) return symbols;
+  for (const std::string& name : wanted_symbols) {
+    const std::optional<Symbol> found = find_symbol("vmlinux", name);
+    const bool moves = found && found->address >= kernel_image_base;
+    symbols.emplace(name, found ? found->address - (moves ? vmcoreinfo_.kernel_offset() : 0) : 0);
+  }
+  return symbols;
+}
+
 std::string_view Kernel::symbol_origin() const {
   find_vmlinux_symbols();
   return symbol_origin_;
@@ -150,19 +171,25 @@ const ModuleSymbols* Kernel::module_symbols(const Module& module) const {
   if (known != module_symbols_.end()) return known->second.get();
   std::unique_ptr<ModuleSymbols> symbols;
   if (module.kallsyms.value != 0) {
-    const ModKallsymsFields fields(types());
+    const ModKallsymsFields fields(layout_types());
     symbols = std::make_unique<ModuleSymbols>(fields, memory_, module);
   }
   return module_symbols_.emplace(module.name, std::move(symbols)).first->second.get();
 }
 
+std::optional<Symbol> Kernel::find_in_vmlinux(std::string_view name) const {
+  const LayoutSource* layout = debug_info_.layout();
+  std::optional<Symbol> found = layout != nullptr ? layout->symbol(name) : std::nullopt;
+  const bool is_known = found.has_value();
+  if (is_known && found->address == 0) return std::nullopt;
+  if (!is_known) found = vmlinux_symbols().find(name);
+  if (found && (is_known || !absolute_symbols())) found->address = run_time(*found);
+  return found;
+}
+
 std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_view name) const {
   if (live_ != nullptr) return live_->symbols().find(module, name);
-  if (module == "vmlinux") {
-    std::optional<Symbol> found = vmlinux_symbols().find(name);
-    if (found && !absolute_symbols()) found->address = run_time(*found);
-    return found;
-  }
+  if (module == "vmlinux") return find_in_vmlinux(name);
   const Module* loaded = this->module(module);
   const ModuleSymbols* symbols = loaded != nullptr ? module_symbols(*loaded) : nullptr;
   return symbols != nullptr ? symbols->find(name) : std::nullopt;
@@ -226,19 +253,29 @@ const Type* Kernel::variable_type(std::string_view name) const {
 const std::vector<Module>& Kernel::modules() const {
   if (live_ != nullptr) return live_->modules();
   if (modules_) return *modules_;
+  std::vector<Module> found = find_modules();
+  std::string wrong = wrong_build(found);
+  if (!wrong.empty() && debug_info_.give_up_layout()) {
+    found = find_modules();
+    wrong = wrong_build(found);
+  }
+  if (!wrong.empty()) throw Error(ErrorKind::unavailable, wrong);
+  modules_ = std::move(found);
+  return *modules_;
+}
+
+std::vector<Module> Kernel::find_modules() const {
   const auto has_types = [&](std::string_view module) {
     const DebugFile* file = debug_info_.fetch(module);
     return file != nullptr && file->has_types();
   };
-  if (!has_types("kvm") && !has_types("vmlinux")) debug_info_.need("kvm");
+  if (debug_info_.layout() == nullptr && !has_types("kvm") && !has_types("vmlinux"))
+    debug_info_.need("kvm");
   page_offset_base();
   const std::optional<Symbol> head = find_symbol("vmlinux", "modules");
   if (!head) throw Error(ErrorKind::unavailable, "the kernel's symbols have no 'modules'");
-  const ModuleFields fields(types());
-  std::vector<Module> found = read_modules(fields, memory_, {head->address});
-  check_build(found);
-  modules_ = std::move(found);
-  return *modules_;
+  const ModuleFields fields(layout_types());
+  return read_modules(fields, memory_, {head->address});
 }
 
 void Kernel::fetch_debug_info() const {
@@ -247,21 +284,25 @@ void Kernel::fetch_debug_info() const {
   for (const std::string_view module : {"kvm", "kvm-amd", "kvm-intel"}) debug_info_.fetch(module);
 }
 
-void Kernel::check_build(const std::vector<Module>& modules) const {
-  const DebugFile* file = debug_info_.file("kvm");
+// Why kvm is of another build than what its fields were found in; empty: it is not.
+std::string Kernel::wrong_build(const std::vector<Module>& modules) const {
+  const std::string expected = debug_info_.layout_build_id("kvm");
   const auto kvm = std::find_if(modules.begin(), modules.end(),
                                 [](const Module& module) { return module.name == "kvm"; });
-  if (file == nullptr || kvm == modules.end() || file->build_id().empty()) return;
+  if (expected.empty() || kvm == modules.end()) return "";
   // With the struct module of another build the note is looked for in the wrong place.
   const std::string running =
       if_readable([&] { return module_build_id(memory_, *kvm); }).value_or("");
-  if (running == file->build_id()) return;
-  throw_error(ErrorKind::unavailable,
-              "{} has build-id {}, but the kvm module in the dump {}: it is of another build; give "
-              "the right kvm.ko with -s",
-              file->path(), file->build_id(),
-              running.empty() ? "shows no build-id where that file says it is"
-                              : fmt::format("has {}", running));
+  if (running == expected) return "";
+  const LayoutSource* layout = debug_info_.layout();
+  return fmt::format(
+      "{} {} build-id {}, but the kvm module in the dump {}: it is of another build; give the "
+      "right {} with -s",
+      layout != nullptr ? layout->name() : debug_info_.file("kvm")->path(),
+      layout != nullptr ? "is for" : "has", expected,
+      running.empty() ? "shows no build-id where that file says it is"
+                      : fmt::format("has {}", running),
+      layout != nullptr ? "one, or kvm.ko," : "kvm.ko");
 }
 
 const Module* Kernel::module(std::string_view name) const {

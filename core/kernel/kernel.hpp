@@ -1,6 +1,7 @@
 // One kernel, in a dump or running: its memory, symbols, modules and types.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,11 @@
 #include "core/paging/address_space.hpp"
 
 namespace kvmscope {
+
+// By name, with addresses at link time; 0: there is none of that name.
+using UsualSymbols = std::map<std::string, std::uint64_t, std::less<>>;
+// What start-up and most commands ask vmlinux for, of its debug file.
+UsualSymbols usual_symbols(const SymbolSource& vmlinux);
 
 class Kernel {
  public:
@@ -39,7 +45,9 @@ class Kernel {
   // Of the kernel that runs; nullptr: a dump.
   const LiveSystem* live() const { return live_.get(); }
   const DebugInfo& debug_info() const { return debug_info_; }
-  const Types& types() const;
+  // Of the debug files, for expressions; fields are found in layout_types().
+  const Types& types() const { return debug_info_.types(); }
+  const Types& layout_types() const { return debug_info_.layout_types(); }
 
   // Symbols: of vmlinux, then of every loaded module (or the one named).
   std::optional<Symbol> find_symbol(std::string_view name) const;
@@ -53,6 +61,10 @@ class Kernel {
   // Where vmlinux's symbols come from: "vmlinux", "kallsyms", "System.map", "/proc/kallsyms"; ""
   // from nowhere.
   std::string_view symbol_origin() const;
+  // Whether start-up finds what it needs without them: a layout knows it.
+  bool knows_symbols() const;
+  // Empty where there are no symbols.
+  UsualSymbols usual_symbols() const;
 
   const std::vector<Module>& modules() const;
   // Asks the servers that may be asked for kvm's files, before the right to write a cache is given
@@ -73,12 +85,14 @@ class Kernel {
   const VirtReader& lay_out_memory();
   VirtAddr page_offset_base() const;
   std::uint64_t direct_map_size() const;
+  std::optional<Symbol> find_in_vmlinux(std::string_view name) const;
   const SymbolSource* find_vmlinux_symbols() const;
   const SymbolSource& vmlinux_symbols() const;
   const ModuleSymbols* module_symbols(const Module& module) const;
   std::string known_build_id(std::string_view module) const;
   bool absolute_symbols() const;
-  void check_build(const std::vector<Module>& modules) const;
+  std::vector<Module> find_modules() const;
+  std::string wrong_build(const std::vector<Module>& modules) const;
   std::uint64_t run_time(const Symbol& symbol) const;
   std::uint64_t base_variable(std::string_view name, std::uint64_t level4,
                               std::uint64_t level5) const;

@@ -21,10 +21,12 @@ constexpr std::uint64_t rmap_tags = 3;
 }  // namespace
 
 Kvm::Kvm(const Kernel& kernel)
-    : kernel_(kernel), layout_(kernel.types()), tasks_(kernel.types(), kernel.memory()) {
+    : kernel_(kernel),
+      layout_(kernel.layout_types()),
+      tasks_(kernel.layout_types(), kernel.memory()) {
   if (kernel.module("kvm") != nullptr) {
     // vmlinux's own debug info lacks kvm's private types.
-    kernel.debug_info().need("kvm");
+    kernel.debug_info().need_layout("kvm");
     return;
   }
   // With CONFIG_KVM=y its variables are vmlinux's.
@@ -33,7 +35,7 @@ Kvm::Kvm(const Kernel& kernel)
                 "kvm is not loaded in this kernel ({}): there is nothing to look at{}",
                 kernel.vmcoreinfo().release(),
                 kernel.steady() != nullptr ? " (modprobe kvm_amd or kvm_intel loads it)" : "");
-  kernel.debug_info().fetch("vmlinux");
+  if (kernel.debug_info().layout() == nullptr) kernel.debug_info().fetch("vmlinux");
 }
 
 std::optional<Symbol> Kvm::variable(std::string_view name) const {

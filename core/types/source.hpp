@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,10 +68,23 @@ struct DebugSearch {
   std::vector<std::string> rejected;  // "PATH has build-id X" of other builds
 };
 
+class LayoutSource;
+
+// What a search for a layout that is no debug file came to.
+struct LayoutSearch {
+  std::shared_ptr<LayoutSource> layout = {};  // nullptr: none
+  std::vector<std::string> rejected = {};     // why those that were named are not used
+};
+
+// What is known of a module's build in the target, hex; "" when it is not known.
+using BuildIdOf = std::function<std::string(std::string_view module)>;
+
 // Finds and opens debug files: `-s` paths first, else the system's folders.
 class DebugFinder {
  public:
   virtual ~DebugFinder() = default;
+  // What stands in for debug files, for a target of these builds.
+  virtual LayoutSearch find_layout(const BuildIdOf& /*build_id_of*/) const { return {}; }
   // `module`: "vmlinux", "kvm", "kvm-amd" (`_` and `-` are the same). `release`: uname -r,
   // empty when unknown. With a build-id only a file of that build is taken.
   virtual DebugSearch find(std::string_view module, std::string_view release,

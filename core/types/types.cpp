@@ -46,6 +46,15 @@ void Types::look_again() const {
   std::erase_if(found_, [](const auto& entry) { return entry.second.type == nullptr; });
 }
 
+std::string Types::lack() const {
+  return lack_ ? lack_() : "";
+}
+
+void Types::forget() const {
+  found_.clear();
+  for (const Source& source : sources_) source.source = nullptr;
+}
+
 Types::Found Types::find(TypeKind kind, std::string_view name) const {
   // "u64" is no base type of C: asking for it as one would search every source in vain.
   const bool is_base = kind == TypeKind::integer && is_base_type_name(name);
@@ -75,8 +84,8 @@ const Type& Types::get(TypeKind kind, std::string_view name) const {
     if (!asked.empty()) asked += ", ";
     asked += source.origin;
   }
-  throw_error(ErrorKind::usage, "no {} {} in the debug info of {}", kind_word(kind), name,
-              asked.empty() ? "any file: none is open" : asked);
+  throw_error(ErrorKind::usage, "no {} {} in the debug info of {}{}", kind_word(kind), name,
+              asked.empty() ? "any file: none is open" : asked, lack());
 }
 
 const Type& Types::complete(const Type& type) const {

@@ -19,6 +19,12 @@ class Types {
   void add(std::string origin, std::function<const TypeSource*()> open);
   // Forgets which names no source had: one is at hand now that was not.
   void look_again() const;
+  // `why` says what to do about a type that no source has; "": nothing.
+  void explain_lack(std::function<std::string()> why) { lack_ = std::move(why); }
+  // That text.
+  std::string lack() const;
+  // Forgets every source that was opened, and what it had: others are at hand now.
+  void forget() const;
 
   struct Found {
     const Type* type = nullptr;
@@ -46,6 +52,7 @@ class Types {
     const TypeSource* get() const;
   };
   std::vector<Source> sources_;
+  std::function<std::string()> lack_;
   mutable std::deque<Type> made_;
   mutable std::map<std::pair<const Type*, std::uint64_t>, const Type*> arrays_;
   mutable std::map<const Type*, const Type*> pointers_;

@@ -41,6 +41,7 @@ TEST(Info, ShowsATable) {
             "kernel      symbols from       System.map\n"
             "kernel      direct map         0xffff888000000000\n"
             "modules     loaded             0\n"
+            "debug info  layout             from debug files\n"
             "debug info  kvm                fake/kvm (build-id 0102030405060708)\n"
             "debug info  struct xa_node     from built-in\n"
             "kvm         VMs                1\n"

@@ -7,7 +7,7 @@
 
 #include "core/memory/buffer.hpp"
 #include "core/memory/dump.hpp"
-#include "core/types/source.hpp"
+#include "core/types/layout_source.hpp"
 
 namespace kvmscope {
 
@@ -93,6 +93,7 @@ class FakeFinder : public DebugFinder {
   std::map<std::string, File, std::less<>> files;
   std::map<std::string, File, std::less<>> servers;  // what has to be fetched
   const SymbolSource* map = nullptr;
+  std::shared_ptr<LayoutSource> layout;      // what stands in for files
   mutable std::vector<std::string> asked;    // "vmlinux", "kvm"
   mutable std::vector<std::string> fetched;  // likewise
 
@@ -108,6 +109,7 @@ class FakeFinder : public DebugFinder {
     take(search, path, file, build_id);
     return search;
   }
+  LayoutSearch find_layout(const BuildIdOf&) const override { return {layout, {}}; }
   bool can_fetch() const override { return !servers.empty(); }
   DebugSearch fetch(std::string_view module, std::string_view build_id) const override {
     fetched.emplace_back(module);

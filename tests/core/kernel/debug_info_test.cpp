@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/types/pack.hpp"
 #include "tests/core/base/expect_error.hpp"
 #include "tests/support/fake_kernel_target.hpp"
 #include "tests/support/fake_types.hpp"
@@ -67,6 +68,49 @@ TEST_F(DebugInfoTest, SaysWhatWasTriedAndRejected) {
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "tried fake/kvm");
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "linux-image-6.1.0-dbg (Debian)");
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "or let --debuginfod fetch it");
+}
+
+class DebugInfoWithLayoutTest : public DebugInfoTest {
+ protected:
+  void use_pack(bool is_implied) {
+    LayoutPack pack{.fields = "", .release = "", .build_ids = {{"kvm", "ab"}}};
+    pack.structures = {{"struct kvm", "kvm", 16, {}}};
+    finder_.layout = pack_layout(std::move(pack), "the layout pack x", is_implied);
+  }
+};
+
+TEST_F(DebugInfoWithLayoutTest, OpensNoFileForWhatALayoutHas) {
+  use_pack(false);
+  EXPECT_EQ(debug_.layout_types().get(TypeKind::structure, "kvm").size, 16u);
+  EXPECT_EQ(debug_.layout_types().find(TypeKind::structure, "kvm").origin, "kvm");
+  EXPECT_EQ(debug_.layout_types().find(TypeKind::structure, "maple_node").type, nullptr);
+  EXPECT_EQ(debug_.layout_build_id("kvm"), "ab");
+  debug_.need_layout("kvm");
+  EXPECT_THAT(finder_.asked, IsEmpty());
+  EXPECT_EQ(debug_.types().get(TypeKind::structure, "kvm").size, 8u);
+}
+
+TEST_F(DebugInfoWithLayoutTest, SaysThatAnExpressionNeedsMore) {
+  use_pack(false);
+  finder_.files.clear();
+  EXPECT_ERROR(debug_.types().get(TypeKind::structure, "kvm"), ErrorKind::usage,
+               "the layout pack x holds only what kvmscope's own commands read");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "the layout pack x holds only");
+}
+
+TEST_F(DebugInfoWithLayoutTest, GivesUpOnlyWhatNobodyNamed) {
+  use_pack(false);
+  EXPECT_FALSE(debug_.give_up_layout());
+  EXPECT_NE(debug_.layout(), nullptr);
+}
+
+TEST_F(DebugInfoWithLayoutTest, ReadsFilesWhenItGaveUpACachedLayout) {
+  use_pack(true);
+  EXPECT_EQ(debug_.layout_types().get(TypeKind::structure, "kvm").size, 16u);
+  EXPECT_TRUE(debug_.give_up_layout());
+  EXPECT_EQ(debug_.layout(), nullptr);
+  EXPECT_EQ(debug_.layout_types().get(TypeKind::structure, "kvm").size, 8u);
+  EXPECT_EQ(debug_.layout_build_id("kvm"), "aa");
 }
 
 TEST_F(DebugInfoTest, KnowsXaNodeWhenNoFileDoes) {
