@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import bad_files, bad_snapshots, faults, lab_dumps, product  # pylint: disable=wrong-import-position
+from lab import bad_files, bad_packs, bad_snapshots, faults, lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import differences  # pylint: disable=wrong-import-position
 from lab.oracle.commands import COMMANDS  # pylint: disable=wrong-import-position
@@ -40,7 +40,7 @@ class Case:
     series: str = "6.1"
     format: str = "elf"
     file: str = ""  # a recipe of bad_files.py that makes another file of the dump
-    debug: str = "right"  # a recipe of bad_files.py for the -s options
+    debug: str = "right"  # a recipe of bad_files.py or bad_packs.py for the -s options
     snapshots: str = ""  # a recipe of bad_snapshots.py, for {good}, {bad} and {place} in `run`
     overlay: str = ""  # a fault of faults.py to plant
     records: int = 0  # how many it must print at least
@@ -78,7 +78,11 @@ def run_case(case: Case, program: Path, folder: Path) -> list[str]:
     (other,) = lab_dumps.get("shadow", OTHER_SERIES[case.series], "elf")
     path = bad_files.make_dump(case.file, dump, folder) if case.file else dump.path
     options = ["-c", path, "-f", "json"]
-    for debug in bad_files.make_debug(case.debug, dump, other, folder):
+    if case.debug in bad_packs.RECIPES:
+        debug_files = bad_packs.make(case.debug, program, (dump, other), folder)
+    else:
+        debug_files = bad_files.make_debug(case.debug, dump, other, folder)
+    for debug in debug_files:
         options += ["-s", debug]
     text = ""
     if case.overlay:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import lab_dumps  # pylint: disable=wrong-import-position
+from lab import lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 
 SECONDS = 60
@@ -34,7 +34,7 @@ def run(arguments, *, user=None, text="", tracer=()):
     if user is not None:
         environment |= {"SUDO_UID": str(user), "SUDO_GID": str(user)}
     return subprocess.run([*map(str, tracer), *map(str, arguments)], input=text, capture_output=True, text=True,
-                          timeout=SECONDS, check=False, env=environment)
+                          timeout=SECONDS, check=False, env=environment | product.NO_CACHE)
 
 
 def how(flags: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECONDS = 60
+# A run reads debug files, not what an earlier one kept of them, unless a test wants that.
+NO_CACHE = {"XDG_CACHE_HOME": os.devnull}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def run(program: Path, arguments: list, seconds: float = SECONDS, environment: d
     command = [str(program), *map(str, arguments)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                              timeout=seconds, check=False, env=os.environ | (environment or {}))
+                              timeout=seconds, check=False, env=os.environ | NO_CACHE | (environment or {}))
     except subprocess.TimeoutExpired:
         return Answer(None, "", "")
     return Answer(done.returncode, done.stdout, done.stderr)

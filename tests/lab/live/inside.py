@@ -33,10 +33,10 @@ class Bench:
         """The Answer of a command line in the machine."""
         return self.machine.channel.run(line, seconds, **options)
 
-    def records(self, commands):
+    def records(self, commands, options=""):
         """By command: its records in the machine, and what is wrong with the run. One process answers all."""
         lines = " ".join(f"-e '{command}'" for command in commands)
-        answer = self.run(f"exec kvmscope {PATIENCE} -f json {lines}")
+        answer = self.run(f"exec kvmscope {PATIENCE} {options} -f json {lines}")
         problems = [] if answer.status == 0 else [answer.how_it_ended(), *answer.errors.splitlines()]
         arrays, wrong = parse_all(answer.output)
         if len(arrays) != len(commands):

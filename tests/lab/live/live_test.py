@@ -23,6 +23,7 @@ PARTS = {
     "watch-roots": "watch_roots_test",
     "mid-walk": "mid_walk_test",
     "load": "load_test",
+    "packs": "packs_test",
     "counts": "counts_test",
     "footprint": "footprint_test",
     "trace-load": "trace_load_test",
