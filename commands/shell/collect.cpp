@@ -44,8 +44,24 @@ std::vector<std::string_view> keys_of(const ParsedLine& parsed) {
 Mode mode_of(Session& session, const ParsedLine& parsed) {
   Mode mode{.option = "", .columns = parsed.command->columns, .view = parsed.command->view};
   if (const Mode* chosen = chosen_mode(parsed)) mode = *chosen;
+  if (parsed.command->shape) {
+    OutputOptions options = parsed.output;
+    if (std::optional<Mode> shaped = parsed.command->shape(session, parsed.args, options))
+      mode = std::move(*shaped);
+  }
   if (has_truth(session, *parsed.command)) add_truth(mode.columns, mode.view);
   return mode;
+}
+
+std::optional<Error> run_inner(Session& session, const ParsedLine& parsed, RowSink& rows) {
+  return caught([&] {
+    if (const std::string changed = session.renew(); !changed.empty()) rows.note(changed);
+    if (parsed.command->needs == Needs::target) session.kernel();
+    if (has_truth(session, *parsed.command))
+      run_reading(session, parsed, rows);
+    else
+      parsed.command->run(session, parsed.args, rows);
+  });
 }
 
 Collected collect(Session& session, const ParsedLine& parsed) {
@@ -57,15 +73,7 @@ Collected collect(Session& session, const ParsedLine& parsed) {
   job.options = parsed.output;
   Collector collector(job, nowhere, session.console().messages, collected);
   RowSink rows(collector);
-  collected.failure = caught([&] {
-    if (const std::string changed = session.renew(); !changed.empty())
-      collected.notes.push_back(changed);
-    if (parsed.command->needs == Needs::target) session.kernel();
-    if (has_truth(session, *parsed.command))
-      run_reading(session, parsed, rows);
-    else
-      parsed.command->run(session, parsed.args, rows);
-  });
+  collected.failure = run_inner(session, parsed, rows);
   if (collected.failure && collected.failure->kind() == ErrorKind::interrupted)
     throw Error(*collected.failure);
   return collected;

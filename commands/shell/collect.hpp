@@ -26,6 +26,9 @@ Mode mode_of(Session& session, const ParsedLine& parsed);
 // The fields among them that tell one record from another; none: its place does.
 std::vector<std::string_view> keys_of(const ParsedLine& parsed);
 
+// Runs a parsed line whose records go to `rows`. Returns what ended it.
+std::optional<Error> run_inner(Session& session, const ParsedLine& parsed, RowSink& rows);
+
 // Throws Error{interrupted} only.
 Collected collect(Session& session, const ParsedLine& parsed);
 

@@ -21,6 +21,11 @@ void run_shell(Session& session) {
     return complete(session, line, cursor);
   });
   for (const std::string& line : session.history().lines()) editor.remember(line);
+  session.console().read_line = [&editor](const std::string& prompt) {
+    std::optional<std::string> line = editor.read(prompt);
+    if (line && !line->empty()) editor.remember(*line);
+    return line;
+  };
   session.console().messages.line("`help` lists the commands, Ctrl-D leaves.");
   while (!session.quitting()) {
     clear_interrupted();

@@ -100,6 +100,7 @@ std::string Session::renew() {
   if (!opened_->kernel || opened_->kernel->live() == nullptr) return "";
   std::string what = opened_->kernel->live()->changed();
   if (what.empty()) return what;
+  if (keepers_ != 0) throw_error(ErrorKind::unavailable, "{}: run the program again", what);
   opened_->variables.clear();
   opened_->kvm.reset();
   opened_->kernel.reset();

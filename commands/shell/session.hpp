@@ -62,6 +62,18 @@ class Session {
   // Before each command on a kernel that runs: forgets what was found in kvm's modules if they
   // were unloaded or loaded again since. Returns what happened, "" in general.
   std::string renew();
+  // While it lives, the kernel that is open stays: renew() throws Error{unavailable} instead of
+  // forgetting it.
+  class KeptKernel {
+   public:
+    explicit KeptKernel(Session& session) : session_(session) { ++session_.keepers_; }
+    KeptKernel(const KeptKernel&) = delete;
+    KeptKernel& operator=(const KeptKernel&) = delete;
+    ~KeptKernel() { --session_.keepers_; }
+
+   private:
+    Session& session_;
+  };
   // Throws Error{unavailable} when kvm is not loaded.
   const kvm::Kvm& kvm();
   // Memory of the target, which is opened by the first read; without a target it has none.
@@ -133,6 +145,7 @@ class Session {
   bool quitting_ = false;
   bool target_in_use_ = false;  // some command asked for it
   unsigned script_depth_ = 0;
+  unsigned keepers_ = 0;
   std::unique_ptr<DebugFinder> finder_;  // times the one given
   std::unique_ptr<VirtReader> memory_;
   std::unique_ptr<Opened> opened_;

@@ -68,6 +68,14 @@ const std::vector<Setting>& all_settings() {
          return fmt::format("{:g}", std::chrono::duration<double>(s.max_time).count());
        },
        [](Settings& s, Text value) { s.max_time = parse_time_limit(value); }},
+      {"lua-memory", "how much memory a Lua program may have; 0: no limit", any_text,
+       [](const Settings& s) { return std::to_string(s.lua_memory); },
+       [](Settings& s, Text value) { s.lua_memory = parse_bytes(value); }},
+      {"lua-seconds", "how long a Lua program may run, its sleep() aside; 0: no limit", any_text,
+       [](const Settings& s) {
+         return fmt::format("{:g}", std::chrono::duration<double>(s.lua_time).count());
+       },
+       [](Settings& s, Text value) { s.lua_time = parse_time_limit(value); }},
       {"strict", "status 4 when a running kernel changed what was read (truth: torn)",
        switch_values, [](const Settings& s) { return on_off(s.strict); },
        [](Settings& s, Text value) { s.strict = parse_on_off(value); }},

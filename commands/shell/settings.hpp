@@ -19,7 +19,11 @@ struct Settings {
   // Of a command on the kernel that runs. 0: no limit.
   std::uint64_t max_bytes = 256 << 20;
   std::chrono::nanoseconds max_time = std::chrono::seconds(10);
-  bool strict = false;  // what stayed torn ends the command with status 4
+  // Of a Lua program. 0: no limit.
+  std::uint64_t lua_memory = 256 << 20;
+  std::chrono::nanoseconds lua_time = std::chrono::minutes(5);
+  bool unsafe_lua = false;  // it may use files and processes
+  bool strict = false;      // what stayed torn ends the command with status 4
 };
 
 // One setting as `set` lists, completes and changes it.
