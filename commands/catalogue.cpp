@@ -27,6 +27,8 @@ std::vector<Command> catalogue() {
       diff(),
       timeline(),
       metrics(),
+      lua_code(),
+      run_program(),
       help(),
       set(),
       source(),

@@ -33,6 +33,8 @@ Command snapshot();
 Command diff();
 Command timeline();
 Command metrics();
+Command lua_code();
+Command run_program();
 Command help();
 Command set();
 Command source();

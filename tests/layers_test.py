@@ -19,7 +19,7 @@ KERNEL = EXPRESSION + ["core/kernel"]
 KVM = KERNEL + ["core/kvm"]
 PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
-COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace"]
+COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace", "commands/lua"]
 ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
@@ -36,6 +36,7 @@ ALLOWED = {
     "commands": COMMANDS,
     "commands/snapshot": COMMANDS,
     "commands/trace": COMMANDS,
+    "commands/lua": COMMANDS,
 }
 # The one file that knows where types come from.
 EXCEPTIONS = {"commands/main.cpp": ["dwarf"]}
@@ -45,6 +46,7 @@ ONLY_IN = {
     r"<libkdumpfile/": "core/memory/kdump.cpp",
     r"<readline/": "commands/shell/readline",
     r"<zstd\.h": ("commands/output/zstd_writer.cpp", "commands/snapshot/source.cpp"),
+    r"<lua\.hpp": "commands/lua/",
     r"<CLI/": "commands/shell/program_options.cpp",
 }
 

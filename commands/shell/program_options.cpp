@@ -105,7 +105,10 @@ void declare(CLI::App& app, ProgramOptions& options) {
       ->type_name("FILE");
   add_output_options(app, options.settings.output);
   add_list(app, "-e,--execute", options.lines, "run a command line; repeatable")->type_name("LINE");
-  add_list(app, "-x,--script", options.scripts, "run a file of command lines; repeatable")
+  add_list(
+      app, "-x,--script", options.scripts,
+      "run a file of command lines; repeatable. FILE.lua: a Lua program, with the words behind "
+      "it as its arguments")
       ->type_name("FILE");
   app.add_option_function<std::string>(
          "--max-bytes",
@@ -119,6 +122,18 @@ void declare(CLI::App& app, ProgramOptions& options) {
       ->type_name("S");
   app.add_flag("--strict", options.settings.strict,
                "status 4 when a running kernel changed what was read (truth: torn)");
+  app.add_option_function<std::string>(
+         "--lua-memory",
+         [&](const std::string& text) { options.settings.lua_memory = parse_bytes(text); },
+         "how much memory a Lua program may have (256M); 0: no limit")
+      ->type_name("N");
+  app.add_option_function<std::string>(
+         "--lua-seconds",
+         [&](const std::string& text) { options.settings.lua_time = parse_time_limit(text); },
+         "how long a Lua program may run, its sleep() aside (300); 0: no limit")
+      ->type_name("S");
+  app.add_flag("--unsafe-lua", options.settings.unsafe_lua,
+               "Lua programs may use files and processes");
   app.add_flag("--timing", options.settings.timing,
                "time and reads of each phase, to standard error");
   app.add_flag("--version", options.version, "the version, and the dump formats it reads");
@@ -162,15 +177,39 @@ bool take_file(const std::string& word, ProgramOptions& options,
               word);
 }
 
+bool is_lua(const std::string& path) {
+  return path.ends_with(".lua");
+}
+
+// -x FILE.lua ARG… is the command `run`.
+void take_program(ProgramOptions& options, std::vector<std::string> arguments) {
+  if (options.scripts.size() != 1 || !options.lines.empty())
+    throw Error(ErrorKind::usage,
+                "give a Lua program by itself: -x FILE.lua ARG...; in a script, `run FILE.lua` "
+                "runs one");
+  options.command = {"run", options.scripts.front(), "--"};
+  options.command.insert(options.command.end(), std::make_move_iterator(arguments.begin()),
+                         std::make_move_iterator(arguments.end()));
+  options.scripts.clear();
+}
+
 }  // namespace
 
 ProgramOptions parse_program(const std::vector<std::string>& arguments,
                              const std::vector<Command>& catalogue) {
   ProgramOptions options;
   std::vector<std::string> words = parse_options(arguments, options, catalogue);
-  while (!words.empty() && options.help.empty() && take_file(words.front(), options, catalogue)) {
+  const auto has_program = [&] {
+    return std::any_of(options.scripts.begin(), options.scripts.end(), is_lua);
+  };
+  while (!words.empty() && options.help.empty() && !has_program() &&
+         take_file(words.front(), options, catalogue)) {
     words.erase(words.begin());
     words = parse_options(std::move(words), options, catalogue);
+  }
+  if (has_program()) {
+    take_program(options, std::move(words));
+    return options;
   }
   if (!words.empty() && words.front().starts_with('-'))
     throw_error(ErrorKind::usage, "unknown option {}; see `kvmscope --help`", words.front());
