@@ -32,6 +32,7 @@ PARTS = {
     "trace-at": "trace_at_test",
     "trace-ends": "trace_ends_test",
     "bad-trace": "bad_trace_test",
+    "lua": "lua_test",
     "cron": "cron_test",
     "memory": "memory_test",
     "bad-host": "bad_host_test",
