@@ -5,8 +5,11 @@
 #include <fmt/ranges.h>
 
 #include "commands/catalogue.hpp"
+#include "commands/manual.hpp"
 #include "commands/shell/arguments.hpp"
+#include "commands/shell/complete_outside.hpp"
 #include "commands/shell/session.hpp"
+#include "commands/usage.hpp"
 
 namespace kvmscope {
 namespace {
@@ -32,54 +35,13 @@ class Section {
   std::vector<std::pair<std::string, std::string_view>> lines_;
 };
 
-std::string usage(const Command& command) {
-  std::string text = command.full_name();
-  if (!command.subcommands.empty()) text += " COMMAND";
-  if (!command.options.empty()) text += " [OPTION...]";
-  for (const Argument& argument : command.arguments) {
-    const std::string name = fmt::format("{}{}", argument.name, argument.repeated ? "..." : "");
-    text += argument.optional ? fmt::format(" [{}]", name) : ' ' + name;
-  }
-  return text;
-}
-
-std::string_view word(Needs needs) {
-  switch (needs) {
-    case Needs::nothing: return "nothing";
-    case Needs::debug_info: return "debug info";
-    case Needs::target: return "target";
-  }
-  return "";
-}
-
-std::string_view needs_text(const Command& command) {
-  if (command.needs_root)
-    return "Needs the kernel that runs, its debug info and root, which kvmscope keeps only for a "
-           "trace\nthat its own command line names: `sudo kvmscope trace ...`. Not for a dump.";
-  switch (command.needs) {
-    case Needs::nothing: return "Needs neither a target nor debug info.";
-    case Needs::debug_info: return "Needs debug info, from -s or of the target's kernel.";
-    case Needs::target:
-      return "Needs a target: a dump (-c FILE) or, as root, the kernel that runs.";
-  }
-  return "";
-}
-
-std::string option_text(std::string_view name, std::string_view value) {
-  return value.empty() ? std::string(name) : fmt::format("{} {}", name, value);
-}
-
 std::string options_text(const Command& command) {
   Section own;
   for (const Option& option : command.options)
     own.add(option_text(option.name, option.value), option.help);
   Section shared;
-  for (const OutputOption& option : output_options()) {
-    const std::string name = option.short_name.empty()
-                                 ? std::string(option.name)
-                                 : fmt::format("{}, {}", option.short_name, option.name);
-    shared.add(option_text(name, option.value), option.help);
-  }
+  for (const OutputOption& option : output_options())
+    shared.add(option_text(names_of(option), option.value), option.help);
   return own.text("Options") +
          (command.columns.empty() ? "" : shared.text("Options of every command"));
 }
@@ -136,8 +98,23 @@ const Command& named(const std::vector<Command>& catalogue, const std::vector<st
   return *command;
 }
 
+std::string_view word(OutsideCandidate::Then then) {
+  switch (then) {
+    case OutsideCandidate::Then::blank: return "blank";
+    case OutsideCandidate::Then::nothing: return "nothing";
+    case OutsideCandidate::Then::file: return "file";
+  }
+  return "";
+}
+
 void show_help(Session& session, const Arguments& args, RowSink& rows) {
   const std::vector<std::string> names = args.all("COMMAND");
+  if (args.has("--man")) return rows.add({{manual(session.catalogue())}});
+  if (args.has("--complete")) {
+    for (const OutsideCandidate& candidate : complete_outside(session.catalogue(), names))
+      rows.add({{std::string(word(candidate.then)), candidate.word, candidate.help}});
+    return;
+  }
   if (!names.empty()) return rows.add(record_of(named(session.catalogue(), names), true));
   for (const Command& command : session.catalogue()) {
     if (command.subcommands.empty()) rows.add(record_of(command, false));
@@ -153,6 +130,24 @@ std::string block(const RecordView& record) {
   return fmt::format("  {:<12} {}\n", record.text("name"), record.text("summary"));
 }
 
+std::vector<Mode> modes() {
+  using K = ColumnKind;
+  return {
+      {.option = "--man",
+       .columns = {{"roff", K::text, "kvmscope(1), for man"}},
+       .view = {.block = [](const RecordView& record) { return record.text("roff"); }}},
+      {.option = "--complete",
+       .columns = {{"then", K::text, "what follows: blank, nothing; file: complete a file's name"},
+                   {"word", K::text, "what the last word could become"},
+                   {"help", K::text, "what it is; may be empty"}},
+       .view = {.block =
+                    [](const RecordView& record) {
+                      return fmt::format("{}\t{}\t{}\n", record.text("then"), record.text("word"),
+                                         record.text("help"));
+                    }}},
+  };
+}
+
 }  // namespace
 
 Command help() {
@@ -163,6 +158,10 @@ Command help() {
       .needs = Needs::nothing,
       .arguments = {{"COMMAND", ArgumentKind::command, "its name; all commands when left out", true,
                      true}},
+      .options = {{"--man", "", ArgumentKind::text,
+                   "the manual page instead, as roff: help --man | man -l -"},
+                  {"--complete", "", ArgumentKind::text,
+                   "for a shell's completion: what follows kvmscope's words behind -- could be"}},
       .columns = {{"name", K::text, "what to type"},
                   {"aliases", K::words, "other names"},
                   {"summary", K::text, "what it does"},
@@ -170,7 +169,9 @@ Command help() {
                   {"usage", K::text, "its arguments"},
                   {"text", K::text, "the whole help; null in the list of all commands"}},
       .view = {.block = block},
-      .examples = {"help", "help set", "help trace load", "help -f json"},
+      .modes = modes(),
+      .examples = {"help", "help set", "help trace load", "help -f json",
+                   "help --complete -- roots --fo"},
       .run = show_help,
   };
 }

@@ -52,6 +52,12 @@ Completion simple(const Word& current, Names names) {
   return {.start = current.start, .candidates = std::move(names), .ends_word = true};
 }
 
+Completion of_kind(Session& session, ArgumentKind kind, const Word& current) {
+  Completion completion = simple(current, candidates(session, kind, current.text));
+  completion.are_files = kind == ArgumentKind::file || kind == ArgumentKind::data_file;
+  return completion;
+}
+
 // The last name of "a,b,c", of "+a" or "-a".
 Completion complete_fields(const Command& command, const Word& current) {
   const std::size_t split = current.text.find_last_of(",+-");
@@ -65,8 +71,7 @@ Completion complete_fields(const Command& command, const Word& current) {
 }
 
 Completion complete_value(Session& session, const Place& place) {
-  if (place.option->own != nullptr)
-    return simple(place.current, candidates(session, place.option->own->kind, place.current.text));
+  if (place.option->own != nullptr) return of_kind(session, place.option->own->kind, place.current);
   if (place.option->shared->name != "--format")
     return complete_fields(*place.command, place.current);
   Completion completion = simple(place.current, {});
@@ -115,7 +120,7 @@ Completion complete_argument(Session& session, const Place& place, std::string_v
   }
   if (index > 0 && arguments[index - 1].kind == ArgumentKind::setting)
     return complete_setting_value(place);
-  return simple(place.current, candidates(session, kind, place.current.text));
+  return of_kind(session, kind, place.current);
 }
 
 // The word that a redirection's target would be; none when the cursor is not behind one.

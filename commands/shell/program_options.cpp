@@ -35,19 +35,17 @@ FileKind kind_of_file(const std::string& path) {
 std::string description(const std::vector<Command>& catalogue) {
   std::string names;
   for (const Command& command : catalogue) names += fmt::format(" {}", command.name());
-  return fmt::format(
-      "Looks inside KVM's x86 MMU, in a crash dump or, without -c, in the kernel that runs.\n"
-      "Without COMMAND: a shell on a terminal, command lines from standard input "
-      "otherwise.\n\nCommands:{}\n`kvmscope help COMMAND` says "
-      "more.",
-      names);
+  return fmt::format("{}\n\nCommands:{}\n`kvmscope help COMMAND` says more.", program_description,
+                     names);
 }
 
 class Usage : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
-    return "\nUsage: kvmscope [OPTION...] [COMMAND [ARG...]]\n"
-           "       kvmscope [OPTION...] VMLINUX VMCORE [COMMAND [ARG...]]\n";
+    std::string text;
+    for (const std::string_view usage : program_usages)
+      text += fmt::format("{} kvmscope{}\n", text.empty() ? "\nUsage:" : "      ", usage);
+    return text;
   }
 };
 
@@ -193,7 +191,24 @@ void take_program(ProgramOptions& options, std::vector<std::string> arguments) {
   options.scripts.clear();
 }
 
+ProgramOption told(const CLI::Option& option) {
+  ProgramOption result{"", "", option.get_type_name(), option.get_description()};
+  if (!option.get_snames().empty()) result.short_name = '-' + option.get_snames().front();
+  if (!option.get_lnames().empty()) result.name = "--" + option.get_lnames().front();
+  if (option.get_expected_max() == 0) result.value.clear();
+  return result;
+}
+
 }  // namespace
+
+std::vector<ProgramOption> program_options() {
+  CLI::App app;
+  ProgramOptions unused;
+  declare(app, unused);
+  std::vector<ProgramOption> all;
+  for (const CLI::Option* option : app.get_options()) all.push_back(told(*option));
+  return all;
+}
 
 ProgramOptions parse_program(const std::vector<std::string>& arguments,
                              const std::vector<Command>& catalogue) {

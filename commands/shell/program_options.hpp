@@ -2,12 +2,32 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "commands/command.hpp"
 #include "commands/shell/settings.hpp"
 
 namespace kvmscope {
+
+// What --help and the manual page say.
+inline constexpr std::string_view program_summary = "look inside KVM's x86 MMU";
+inline constexpr std::string_view program_usages[] = {
+    " [OPTION...] [COMMAND [ARG...]]",
+    " [OPTION...] VMLINUX VMCORE [COMMAND [ARG...]]",
+};
+inline constexpr std::string_view program_description =
+    "Looks inside KVM's x86 MMU, in a crash dump or, without -c, in the kernel that runs.\n"
+    "Without COMMAND: a shell on a terminal, command lines from standard input otherwise.";
+
+// An option of the program itself, as declared.
+struct ProgramOption {
+  std::string short_name;  // "-c"; may be empty
+  std::string name;        // "--core"
+  std::string value;       // "FILE"; empty: a switch
+  std::string help;
+};
+std::vector<ProgramOption> program_options();
 
 struct ProgramOptions {
   std::string core;                  // -c; empty: none
