@@ -36,8 +36,8 @@ install(CODE "
   file(INSTALL ${completion}/_kvmscope
     DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${folder}\")")
 
-# The program writes its own manual page, which takes a program that runs here.
-if(NOT CMAKE_CROSSCOMPILING)
+# The program writes its own manual page, which takes a program that runs here; one with sanitizers is not installed.
+if(NOT CMAKE_CROSSCOMPILING AND NOT KVMSCOPE_SANITIZE)
   set(manual ${CMAKE_CURRENT_BINARY_DIR}/kvmscope.1)
   add_custom_command(OUTPUT ${manual}.gz
     COMMAND kvmscope help --man > ${manual}
