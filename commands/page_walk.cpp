@@ -81,8 +81,8 @@ class Walk {
     bool obsolete = false;
   };
 
-  void add(Found found) {
-    pages_.push_back(std::move(found));
+  void add(const Found& found) {
+    pages_.push_back(found);
     if (pages_.size() == read_together) flush();
   }
 
