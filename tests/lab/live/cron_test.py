@@ -1,9 +1,13 @@
-"""The job of scripts/cron under a real cron beside a busy guest: the series that it leaves tells what happened when."""
+"""The job of scripts/cron under a real cron beside a busy guest, on a machine without debug files, from a layout pack: the
+series that it leaves tells what happened when.
+"""
 
 import json
 import signal
 import time
 from pathlib import Path
+
+from packs_test import DEBUG, PACK, no_debug_files
 
 JOB = Path(__file__).resolve().parents[3] / "scripts" / "cron" / "kvmscope-snapshot"
 SERIES = "/tmp/series"
@@ -16,14 +20,16 @@ RUN_SECONDS = 150
 def run(bench):
     machine = bench.machine
     machine.channel.must(f"mkdir -p /tmp/crontabs; cat > /tmp/job <<'END'\n{JOB.read_text()}END\nchmod +x /tmp/job")
-    machine.channel.must(f"echo '* * * * * SERIES={SERIES} DEPTH=pages sh /tmp/job 2>> /tmp/job.err' "
-                         "> /tmp/crontabs/root")
+    machine.channel.must(f"kvmscope --no-cache -s {DEBUG} layout --save {PACK}")
+    machine.channel.must(f"echo '* * * * * SERIES={SERIES} DEPTH=pages OPTIONS=\"--no-cache -s {PACK}\" "
+                         "sh /tmp/job 2>> /tmp/job.err' > /tmp/crontabs/root")
     with machine.guests(BUSY):
-        machine.channel.start("exec crond -f -l 8 -c /tmp/crontabs")
-        try:
-            marks = happenings(machine)
-        finally:
-            machine.channel.run("killall crond")
+        with no_debug_files(machine.channel):
+            machine.channel.start("exec crond -f -l 8 -c /tmp/crontabs")
+            try:
+                marks = happenings(machine)
+            finally:
+                machine.channel.run("killall crond")
         bench.check("cron", series_problems(machine, marks), f"{len(files(machine))} runs")
         bench.check("cron", overtaken_problems(machine), "a slow run is not overtaken")
 
