@@ -8,6 +8,7 @@
 #include "commands/trace/at_plan.hpp"
 #include "core/base/error.hpp"
 #include "core/base/nearest.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope::tracing {
 namespace {
@@ -156,7 +157,7 @@ AtPlaces find_places(const std::function<ProbedCode(std::string_view module)>& c
   const Wanted wanted = parse(text);
   if (at_return && (wanted.line || wanted.offset != 0))
     throw_error(ErrorKind::usage, "--return is about a whole function, not about {}", text);
-  std::vector<std::string_view> modules(std::begin(usual_modules), std::end(usual_modules));
+  std::vector<std::string_view> modules(type_modules.begin(), type_modules.end());
   if (!wanted.module.empty()) modules = {wanted.module};
   std::vector<ProbedCode> searched;
   for (const std::string_view module : modules) {

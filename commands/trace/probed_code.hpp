@@ -25,7 +25,5 @@ struct ProbedCode {
 ProbedCode kvm_code(Session& session);
 // One file by name ("kvm-amd", "vmlinux"); file nullptr: not at hand, or of no loaded module.
 ProbedCode code_of(Session& session, std::string_view module);
-// Those in which a name is looked for, KVM's first.
-inline constexpr std::string_view usual_modules[] = {"kvm", "kvm-amd", "kvm-intel", "vmlinux"};
 
 }  // namespace kvmscope::tracing

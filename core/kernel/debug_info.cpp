@@ -1,16 +1,13 @@
 #include "core/kernel/debug_info.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "core/base/error.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
-
-// In this order: kvm.ko defines nearly everything, vmlinux costs most.
-constexpr std::array<std::string_view, 4> type_files = {"kvm", "kvm-amd", "kvm-intel", "vmlinux"};
 
 // Types made here, not read from a file.
 class BuiltinTypes : public TypeSource {
@@ -48,7 +45,7 @@ const TypeSource& builtin_types() {
 
 DebugInfo::DebugInfo(const DebugFinder& finder, std::string release, BuildIdOf build_id_of)
     : finder_(finder), release_(std::move(release)), build_id_of_(std::move(build_id_of)) {
-  for (const std::string_view module : type_files) {
+  for (const std::string_view module : type_modules) {
     types_.add(std::string(module), [this, module] { return file_types(module); });
     layout_types_.add(std::string(module), [this, module] {
       return layout() != nullptr ? layout()->types(module) : file_types(module);
@@ -108,7 +105,7 @@ const DebugFile* DebugInfo::file(std::string_view module) const {
 
 void DebugInfo::open_all() const {
   layout();
-  for (const std::string_view module : type_files) file(module);
+  for (const std::string_view module : type_modules) file(module);
 }
 
 const DebugFile* DebugInfo::fetch(std::string_view module) const {

@@ -4,6 +4,7 @@
 
 #include "core/base/error.hpp"
 #include "core/kernel/usual_symbols.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
@@ -90,7 +91,7 @@ std::string Kernel::build_id(std::string_view module) const {
 }
 
 const Type* Kernel::variable_type(std::string_view name) const {
-  for (const std::string_view module : {"kvm", "kvm-amd", "kvm-intel", "vmlinux"}) {
+  for (const std::string_view module : type_modules) {
     const DebugFile* file = debug_info_.file(module);
     const Type* type = file != nullptr ? file->variable_type(name) : nullptr;
     if (type != nullptr) return type;

@@ -1,17 +1,15 @@
 #include "core/types/pack.hpp"
 
-#include <array>
 #include <deque>
+#include <ranges>
 #include <utility>
 
 #include "core/base/error.hpp"
 #include "core/base/file.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
-
-// The modules whose types kvmscope looks for.
-constexpr std::array<std::string_view, 4> modules = {"vmlinux", "kvm", "kvm-amd", "kvm-intel"};
 
 TypeKind kind_of(PackedKind kind) {
   switch (kind) {
@@ -128,7 +126,8 @@ std::shared_ptr<LayoutSource> pack_layout(LayoutPack pack, std::string name, boo
 }
 
 std::string build_mismatch(const LayoutSource& layout, const BuildIdOf& build_id_of) {
-  for (const std::string_view module : modules) {
+  // The kernel first: where that is another one, its modules say nothing new.
+  for (const std::string_view module : std::views::reverse(type_modules)) {
     const std::string wanted = layout.build_id(module);
     const std::string found = wanted.empty() ? "" : build_id_of(module);
     if (!found.empty() && found != wanted)

@@ -8,6 +8,7 @@
 
 #include "core/base/error.hpp"
 #include "core/types/pack.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
@@ -21,7 +22,6 @@ constexpr std::uint64_t flexible_bytes = 4096;
 constexpr std::uint64_t pointer_size = 8;
 constexpr std::uint64_t largest_number = 16;
 constexpr std::uint64_t most_bits = 64;
-constexpr std::array<std::string_view, 4> origins = {"kvm", "kvm-amd", "kvm-intel", "vmlinux"};
 // As PackedKind has them.
 constexpr std::array<std::string_view, 4> kind_names = {"number", "pointer", "array", "aggregate"};
 
@@ -68,7 +68,7 @@ class Reader {
   }
   std::string origin(const Json& json, const LayoutPack& pack) const {
     std::string origin = text(json, "origin");
-    if (std::find(origins.begin(), origins.end(), origin) == origins.end())
+    if (std::ranges::find(type_modules, origin) == type_modules.end())
       bad(fmt::format("{} is none of kvm's modules", origin));
     if (!pack.build_ids.contains(origin)) bad(fmt::format("it has no build-id of {}", origin));
     return origin;
