@@ -6,16 +6,13 @@
 #include "commands/lua/api.hpp"
 #include "commands/lua/errors.hpp"
 #include "commands/lua/interpreter.hpp"
+#include "commands/lua/text.hpp"
 #include "commands/output/escape.hpp"
 #include "commands/output/renderer.hpp"
 #include "commands/shell/collect.hpp"
 
 namespace kvmscope::lua {
 namespace {
-
-void push_text(lua_State* state, std::string_view text) {
-  lua_pushlstring(state, text.data(), text.size());
-}
 
 void push_record(lua_State* state, std::span<const Column> columns, const Record& record);
 
@@ -133,9 +130,7 @@ void add_fields(lua_State* state, const Mode& mode, const Tables& tables, int st
 }
 
 int command(lua_State* state) {
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(state, 1, &size);
-  const std::string line(text, size);
+  const std::string line = check_text(state, 1);
   Interpreter& self = interpreter(state);
   Session& session = self.session();
   const Limits::Pause pause(self.limits());

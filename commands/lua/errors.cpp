@@ -4,6 +4,7 @@
 
 #include "commands/lua/api.hpp"
 #include "commands/lua/interpreter.hpp"
+#include "commands/lua/text.hpp"
 
 namespace kvmscope::lua {
 namespace {
@@ -43,10 +44,6 @@ void push(lua_State* state, Error error, bool lost) {
   new (place) Box{std::move(error), lost};
   lua_rawgetp(state, LUA_REGISTRYINDEX, &metatable);
   lua_setmetatable(state, -2);
-}
-
-void push_text(lua_State* state, std::string_view text) {
-  lua_pushlstring(state, text.data(), text.size());
 }
 
 // "FILE:LINE: " of the first caller that is the program's own and no part of the model.
@@ -126,9 +123,7 @@ const Error* to_error(lua_State* state, int index) {
 
 int as_error(lua_State* state) {
   if (to_error(state, 1) != nullptr) return 1;
-  std::size_t size = 0;
-  const char* text = luaL_tolstring(state, 1, &size);
-  push(state, Error(ErrorKind::usage, std::string(text, size)), false);
+  push(state, Error(ErrorKind::usage, to_text(state, 1)), false);
   return 1;
 }
 

@@ -3,6 +3,7 @@
 #include "commands/expressions.hpp"
 #include "commands/lua/api.hpp"
 #include "commands/lua/errors.hpp"
+#include "commands/lua/text.hpp"
 #include "commands/shell/caught.hpp"
 #include "core/kernel/kernel.hpp"
 
@@ -37,7 +38,7 @@ void set_arguments(lua_State* state, const std::string& name,
   lua_rawseti(state, -2, 0);
   lua_Integer number = 0;
   for (const std::string& argument : arguments) {
-    lua_pushlstring(state, argument.data(), argument.size());
+    push_text(state, argument);
     lua_rawseti(state, -2, ++number);
   }
   lua_setglobal(state, "arg");

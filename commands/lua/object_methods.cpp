@@ -7,20 +7,11 @@
 #include "commands/lua/errors.hpp"
 #include "commands/lua/interpreter.hpp"
 #include "commands/lua/objects.hpp"
+#include "commands/lua/text.hpp"
 #include "core/object/member_path.hpp"
 
 namespace kvmscope::lua {
 namespace {
-
-std::string check_text(lua_State* state, int index) {
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(state, index, &size);
-  return {text, size};
-}
-
-void push_text(lua_State* state, std::string_view text) {
-  lua_pushlstring(state, text.data(), text.size());
-}
 
 const Type& check_type(lua_State* state, int index) {
   const std::string name = check_text(state, index);
@@ -147,7 +138,7 @@ class ProgramScope : public SessionScope {
 
   std::optional<Object> variable(std::string_view name) const override {
     if (table_ == 0) return SessionScope::variable(name);
-    lua_pushlstring(state_, name.data(), name.size());
+    push_text(state_, name);
     const bool known = lua_gettable(state_, table_) != LUA_TNIL;
     std::optional<Object> object;
     if (known) object = operand(state_, -1);

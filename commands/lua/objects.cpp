@@ -6,6 +6,7 @@
 #include "commands/lua/api.hpp"
 #include "commands/lua/errors.hpp"
 #include "commands/lua/interpreter.hpp"
+#include "commands/lua/text.hpp"
 #include "core/object/arithmetic.hpp"
 #include "core/object/member_path.hpp"
 
@@ -70,8 +71,7 @@ int length(lua_State* state) {
 }
 
 int to_string(lua_State* state) {
-  const std::string text = object_text(state, check_object(state, 1), false);
-  lua_pushlstring(state, text.data(), text.size());
+  push_text(state, object_text(state, check_object(state, 1), false));
   return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "commands/lua/errors.hpp"
 #include "commands/lua/interpreter.hpp"
 #include "commands/lua/objects.hpp"
+#include "commands/lua/text.hpp"
 #include "commands/output/escape.hpp"
 
 namespace kvmscope::lua {
@@ -23,11 +24,15 @@ void write(lua_State* state, std::string_view text) {
 // An object on one line; anything else as tostring() has it.
 std::string text_of(lua_State* state, int index) {
   if (const Object* object = to_object(state, index)) return object_text(state, *object, true);
-  std::size_t size = 0;
-  const char* text = luaL_tolstring(state, index, &size);
-  std::string copy(text, size);
-  lua_pop(state, 1);
-  return copy;
+  return to_text(state, index);
+}
+
+// The same for a conversion that C makes, which would lose what stands behind a zero byte.
+std::string check_c_text(lua_State* state, int index) {
+  std::string text = text_of(state, index);
+  if (text.find('\0') != std::string::npos)
+    throw Error(ErrorKind::usage, "a text with zero bytes has no width: use %s alone");
+  return text;
 }
 
 // "%-08.3x": one conversion of a format.
@@ -92,7 +97,10 @@ std::string converted(lua_State* state, const Conversion& conversion, int index)
     case 'f':
     case 'g':
       return printed(conversion, std::string(1, conversion.letter), luaL_checknumber(state, index));
-    case 's': return printed(conversion, "s", text_of(state, index).c_str());
+    case 's':
+      return conversion.flags.empty()
+                 ? text_of(state, index)
+                 : printed(conversion, "s", check_c_text(state, index).c_str());
     case 'p':
       return printed(conversion, "s", address_text(state, check_address(state, index)).c_str());
     default:
@@ -125,8 +133,7 @@ std::string formatted(lua_State* state) {
 }
 
 int format_text(lua_State* state) {
-  const std::string text = formatted(state);
-  lua_pushlstring(state, text.data(), text.size());
+  push_text(state, formatted(state));
   return 1;
 }
 
@@ -138,11 +145,8 @@ int print_formatted(lua_State* state) {
 int print(lua_State* state) {
   std::string line;
   for (int index = 1; index <= lua_gettop(state); ++index) {
-    std::size_t size = 0;
-    const char* text = luaL_tolstring(state, index, &size);
     line += index > 1 ? "\t" : "";
-    line.append(text, size);
-    lua_pop(state, 1);
+    line += to_text(state, index);
   }
   write(state, line + '\n');
   return 0;
@@ -150,11 +154,9 @@ int print(lua_State* state) {
 
 // A string as JSON has it, in quotes.
 int json_text(lua_State* state) {
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(state, 1, &size);
   std::string json;
-  append_json_string(json, std::string_view(text, size));
-  lua_pushlstring(state, json.data(), json.size());
+  append_json_string(json, check_text(state, 1));
+  push_text(state, json);
   return 1;
 }
 

@@ -211,6 +211,8 @@ TEST_F(Lua, FormatsAsC) {
   EXPECT_EQ(run("printf('%5.1f|%-4d|%04x|%s|%%|%c|%p\\n', 1.25, 7, 255, nil, 65, 0x10)"),
             "  1.2|7   |00ff|nil|%|A|0x10\n")
       << (failure ? failure->what() : "");
+  EXPECT_EQ(run("print(#fmt('%s', 'a\\0b'), fmt('%5s', 'ab'))"), "3\t   ab\n");
+  EXPECT_THAT(error("fmt('%5s', 'a\\0b')"), HasSubstr("zero bytes"));
   EXPECT_THAT(error("fmt('%d')"), HasSubstr("bad argument #2"));
   EXPECT_THAT(error("fmt('%y', 1)"), HasSubstr("there is no '%y'"));
   EXPECT_THAT(error("fmt('%99999d', 1)"), HasSubstr("too wide"));
