@@ -32,6 +32,14 @@ bool can_be_trusted(int fd) {
          (status.st_uid == 0 || status.st_uid == geteuid()) && (status.st_mode & others_write) == 0;
 }
 
+// Whether nobody but root chooses what the names in the first of the folders that is there mean.
+bool is_roots_alone(std::filesystem::path folder) {
+  struct stat status {};
+  while (stat(folder.c_str(), &status) != 0 && folder.has_relative_path())
+    folder = folder.parent_path();
+  return S_ISDIR(status.st_mode) && status.st_uid == 0 && (status.st_mode & others_write) == 0;
+}
+
 class CachingFinder : public DebugFinder {
  public:
   CachingFinder(const DebugFinder& local, const LayoutCache& cache)
@@ -89,10 +97,11 @@ std::shared_ptr<LayoutSource> LayoutCache::find(std::string_view vmlinux_build_i
   return found;
 }
 
-// The folder may be one that sudo took over from the user, who would choose where root writes.
 bool LayoutCache::make_folder() const {
   std::error_code error;
   const std::filesystem::path own = std::filesystem::path(folder_).parent_path();
+  // It may be in a folder that sudo took over from the user, who could lead root anywhere.
+  if (geteuid() == 0 && !is_roots_alone(own.parent_path())) return false;
   std::filesystem::create_directories(own.parent_path(), error);
   mkdir(own.c_str(), owner_only);
   mkdir(folder_.c_str(), owner_only);

@@ -72,6 +72,25 @@ TEST_F(LayoutCacheTest, DoesNotReadWhatOthersMayWrite) {
   EXPECT_EQ(cache_.find("aabb"), nullptr);
 }
 
+TEST_F(LayoutCacheTest, RootDoesNotWriteWhereAUserChoosesWhatNamesMean) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root writes where others own a folder";
+  constexpr uid_t user = 65534;
+  const std::string home = tree_.path() + "/home";
+  fs::create_directories(home + "/.cache");
+  ASSERT_EQ(chown((home + "/.cache").c_str(), user, user), 0);
+  const LayoutCache theirs(home + "/.cache/kvmscope/layouts", "0123", nullptr);
+  theirs.keep(pack());
+  EXPECT_FALSE(fs::exists(home + "/.cache/kvmscope"));
+  fs::remove(home + "/.cache");
+  ASSERT_EQ(chown(home.c_str(), user, user), 0);
+  theirs.keep(pack());
+  EXPECT_FALSE(fs::exists(home + "/.cache"));
+  ASSERT_EQ(chown(home.c_str(), 0, 0), 0);
+  chmod(home.c_str(), 0755);
+  theirs.keep(pack());
+  EXPECT_NE(theirs.find("aabb"), nullptr);
+}
+
 TEST_F(LayoutCacheTest, DoesNotWriteWhereOthersMay) {
   cache_.keep(pack());
   fs::remove(file());
