@@ -1,7 +1,6 @@
 #include "core/types/pack.hpp"
 
 #include <deque>
-#include <ranges>
 #include <utility>
 
 #include "core/base/error.hpp"
@@ -127,11 +126,11 @@ std::shared_ptr<LayoutSource> pack_layout(LayoutPack pack, std::string name, boo
 
 std::string build_mismatch(const LayoutSource& layout, const BuildIdOf& build_id_of) {
   // The kernel first: where that is another one, its modules say nothing new.
-  for (const std::string_view module : std::views::reverse(type_modules)) {
-    const std::string wanted = layout.build_id(module);
-    const std::string found = wanted.empty() ? "" : build_id_of(module);
+  for (auto module = type_modules.rbegin(); module != type_modules.rend(); ++module) {
+    const std::string wanted = layout.build_id(*module);
+    const std::string found = wanted.empty() ? "" : build_id_of(*module);
     if (!found.empty() && found != wanted)
-      return fmt::format("{} is for {} of build-id {}, the target's is {}", layout.name(), module,
+      return fmt::format("{} is for {} of build-id {}, the target's is {}", layout.name(), *module,
                          wanted, found);
   }
   return "";
