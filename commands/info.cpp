@@ -156,6 +156,8 @@ void show_info(Session& session, const Arguments& args, RowSink& rows) {
   report_debug_info(debug, has_types, report);
   if (!has_types)
     report.add("missing", debug.how_to_get("kvm"));
+  else if (debug.btf() != nullptr)
+    report.add("missing", fmt::format("debug files: {}", debug.btf()->limits()));
   else if (!has_files)
     report.add("missing",
                "debug files: print, type, list, trace unsync and trace at need those of kvm");

@@ -145,6 +145,7 @@ const std::vector<ManualEntry>& manual_files() {
   static const std::vector<ManualEntry> all = {
       {"/proc/kcore, /proc/kallsyms", "the kernel that runs; read as root, which is then given up"},
       {"/usr/lib/debug, /lib/modules", "where debug files are looked for without -s"},
+      {"/sys/kernel/btf", "types of the kernel that runs, where no debug file is at hand"},
       {"~/.local/state/kvmscope/history", "the lines that were typed in the shell"},
       {"~/.cache/kvmscope/layouts", "what debug files said in earlier runs; see --no-cache"},
       {"/etc/default/kvmscope", "settings of the job that takes snapshots for a series"},

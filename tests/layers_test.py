@@ -12,10 +12,11 @@ ROOT = Path(__file__).resolve().parent.parent
 BASE = ["core/base"]
 MEMORY = BASE + ["core/memory"]
 TYPES = BASE + ["core/types"]
+BTF = TYPES + ["core/types/btf"]
 PAGING = MEMORY + ["core/paging"]
 OBJECT = PAGING + TYPES + ["core/object"]
 EXPRESSION = OBJECT + ["core/expression"]
-KERNEL = EXPRESSION + ["core/kernel"]
+KERNEL = EXPRESSION + BTF + ["core/kernel"]
 KVM = KERNEL + ["core/kvm"]
 PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
@@ -24,6 +25,7 @@ ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
     "core/types": TYPES,
+    "core/types/btf": BTF,
     "core/paging": PAGING,
     "core/object": OBJECT,
     "core/expression": EXPRESSION,
@@ -43,6 +45,7 @@ EXCEPTIONS = {"commands/main.cpp": ["dwarf"]}
 # Headers of one library, in one place only.
 ONLY_IN = {
     r"<(elfutils/|dwarf\.h|libelf\.h|gelf\.h)": "dwarf/",
+    r"<bpf/": "core/types/btf/",
     r"<libkdumpfile/": "core/memory/kdump.cpp",
     r"<readline/": "commands/shell/readline",
     r"<zstd\.h": ("commands/output/zstd_writer.cpp", "commands/snapshot/source.cpp"),

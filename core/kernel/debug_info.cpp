@@ -61,7 +61,9 @@ std::string DebugInfo::lack_of_files() const {
   const auto has_types = [](const auto& search) {
     return search.second.file != nullptr && search.second.file->has_types();
   };
-  if (layout() == nullptr || std::any_of(searches_.begin(), searches_.end(), has_types)) return "";
+  if (layout() == nullptr || btf_ != nullptr ||
+      std::any_of(searches_.begin(), searches_.end(), has_types))
+    return "";
   return fmt::format(
       "; {} holds only what kvmscope's own commands read: give kvm.ko with debug info, or its "
       "folder, with -s too",
@@ -71,26 +73,64 @@ std::string DebugInfo::lack_of_files() const {
 const TypeSource* DebugInfo::file_types(std::string_view module) const {
   // Half a gigabyte is not fetched because one type was in no smaller file.
   const DebugFile* found = module == "vmlinux" ? file(module) : fetch(module);
-  return found != nullptr && found->has_types() ? &found->types() : nullptr;
+  if (found != nullptr && found->has_types()) return &found->types();
+  return btf() != nullptr ? btf()->types(module) : nullptr;
 }
 
 const LayoutSource* DebugInfo::layout() const {
-  if (!layout_search_) layout_search_ = finder_.find_layout(build_id_of_);
+  if (!layout_search_) {
+    layout_search_ = finder_.find_layout(build_id_of_);
+    put_btf_in_place();
+  }
   return layout_search_->layout.get();
+}
+
+void DebugInfo::put_btf_in_place() const {
+  // Symbols that it is found with are looked up before it is there: a layout may know them.
+  if (layout_search_->layout == nullptr && btf() != nullptr) layout_search_->layout = btf_;
+}
+
+// The user must know that what was named is damaged or of another build.
+bool DebugInfo::may_use_btf() const {
+  const DebugFile* kvm = fetch("kvm");
+  if (kvm != nullptr && kvm->has_types()) return false;
+  file("vmlinux");
+  return layout_search_->rejected.empty() &&
+         std::all_of(searches_.begin(), searches_.end(),
+                     [](const auto& search) { return search.second.rejected.empty(); });
+}
+
+const KernelBtf* DebugInfo::btf() const {
+  layout();  // for why what was named is not used
+  if (looked_for_btf_ || !open_btf_) return btf_.get();
+  // What opens it comes back here.
+  looked_for_btf_ = true;
+  if (!may_use_btf()) return nullptr;
+  no_btf_ = "the kernel shows no BTF (CONFIG_DEBUG_INFO_BTF)";
+  try {
+    btf_ = open_btf_();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    no_btf_ = error.what();
+  }
+  return btf_.get();
 }
 
 bool DebugInfo::give_up_layout() const {
   if (layout() == nullptr || !layout()->is_implied()) return false;
   layout_types_.forget();
   given_up_ = std::move(layout_search_->layout);
+  put_btf_in_place();
   return true;
 }
 
 void DebugInfo::need_layout(std::string_view module) const {
-  if (layout() == nullptr) need(module);
+  if (layout() == nullptr || layout()->types(module) == nullptr) need(module);
 }
 
 std::string DebugInfo::layout_build_id(std::string_view module) const {
+  // BTF is the target's own.
+  if (btf_ != nullptr && layout() == btf_.get()) return build_id_of_(module);
   if (layout() != nullptr) return layout()->build_id(module);
   const DebugFile* found = file(module);
   return found != nullptr ? found->build_id() : "";
@@ -143,6 +183,10 @@ std::string DebugInfo::how_to_get(std::string_view module) const {
   if (layout_search_)
     for (const std::string& rejected : layout_search_->rejected)
       text += fmt::format("; {}", rejected);
+  if (btf_ != nullptr)
+    text += fmt::format("; {}", btf_->limits());
+  else if (!no_btf_.empty())
+    text += fmt::format("; {}", no_btf_);
   if (!search.tried.empty()) text += fmt::format("; tried {}", fmt::join(search.tried, ", "));
   if (finder_.can_fetch() && !fetched_.contains(module))
     text += "; its build-id is not known, so that no server can be asked for it";

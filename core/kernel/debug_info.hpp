@@ -2,6 +2,7 @@
 // stands in for them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/kernel/kernel_btf.hpp"
 #include "core/types/layout_source.hpp"
 #include "core/types/types.hpp"
 
@@ -25,15 +27,22 @@ class DebugInfo {
   DebugInfo(const DebugInfo&) = delete;
   DebugInfo& operator=(const DebugInfo&) = delete;
 
-  // Of the debug files, and of nothing else.
+  // How the kernel's own BTF is opened, where no debug file of kvm's is at hand; it may give
+  // nullptr or throw.
+  void set_btf(std::function<std::shared_ptr<KernelBtf>()> open) { open_btf_ = std::move(open); }
+
+  // Of the debug files, or of btf().
   const Types& types() const { return types_; }
   // What kvmscope's own fields are found in: layout(), or the debug files where there is none.
   const Types& layout_types() const { return layout_types_; }
-  // What stands in for debug files, looked for at the first call; nullptr: nothing does.
+  // What stands in for debug files, looked for at the first call: what was named, else btf().
+  // nullptr: nothing does.
   const LayoutSource* layout() const;
+  // Opened at the first call; nullptr: debug files have kvm's types, or there is none.
+  const KernelBtf* btf() const;
   // It does not fit. Returns whether debug files are looked for instead: nobody had named it.
   bool give_up_layout() const;
-  // Throws what need() throws unless there is a layout, or the debug file of `module`.
+  // Throws what need() throws unless a layout or the debug file has types of `module`.
   void need_layout(std::string_view module) const;
   // Of the build that the fields of `module` are of, hex; empty: not known.
   std::string layout_build_id(std::string_view module) const;
@@ -56,6 +65,8 @@ class DebugInfo {
  private:
   const TypeSource* file_types(std::string_view module) const;
   std::string lack_of_files() const;
+  bool may_use_btf() const;
+  void put_btf_in_place() const;
 
   const DebugFinder& finder_;
   std::string release_;
@@ -66,6 +77,10 @@ class DebugInfo {
   mutable std::vector<std::unique_ptr<DebugFile>> replaced_;
   mutable std::optional<LayoutSearch> layout_search_;
   mutable std::shared_ptr<LayoutSource> given_up_;  // somebody may have its types
+  std::function<std::shared_ptr<KernelBtf>()> open_btf_;
+  mutable bool looked_for_btf_ = false;
+  mutable std::shared_ptr<KernelBtf> btf_;
+  mutable std::string no_btf_;  // why there is none
   Types types_;
   Types layout_types_;
 };

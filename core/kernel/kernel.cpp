@@ -62,7 +62,9 @@ Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
                                  dump.open_log())
                            : nullptr),
       debug_info_(finder, vmcoreinfo_.release(),
-                  [this](std::string_view module) { return known_build_id(module); }) {}
+                  [this](std::string_view module) { return known_build_id(module); }) {
+  debug_info_.set_btf([this] { return open_btf(); });
+}
 
 Kernel::~Kernel() = default;
 
@@ -71,6 +73,17 @@ const VirtReader& Kernel::lay_out_memory() {
   steady_.emplace(*dump_.kernel_memory());
   direct_map_memory_.emplace(*steady_, dump_.direct_map().start, dump_.direct_map().size);
   return *steady_;
+}
+
+std::shared_ptr<KernelBtf> Kernel::open_btf() const {
+  if (live_ != nullptr)
+    return KernelBtf::in_folder(*dump_.system_root() + "/sys/kernel/btf", dump_.open_log());
+  if (find_vmlinux_symbols() == nullptr) return nullptr;
+  page_offset_base();
+  return KernelBtf::in_memory(memory_, [this](std::string_view name) -> std::optional<VirtAddr> {
+    const std::optional<Symbol> found = find_symbol("vmlinux", name);
+    return found ? std::optional(VirtAddr{found->address}) : std::nullopt;
+  });
 }
 
 // kvm's own is not known before its debug file is read, since that file says what a

@@ -90,6 +90,7 @@ class Kernel {
   const SymbolSource& vmlinux_symbols() const;
   const ModuleSymbols* module_symbols(const Module& module) const;
   std::string known_build_id(std::string_view module) const;
+  std::shared_ptr<KernelBtf> open_btf() const;
   bool absolute_symbols() const;
   std::vector<Module> find_modules() const;
   std::string wrong_build(const std::vector<Module>& modules) const;

@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::uint64_t kernel_image_base = 0xffffffff80000000;
 
+// A pass over kallsyms finds all of them; where there are no debug files BTF's are wanted, too.
+std::vector<std::string> first_symbol_names() {
+  std::vector<std::string> names = usual_symbol_names();
+  names.insert(names.end(), KernelBtf::symbol_names.begin(), KernelBtf::symbol_names.end());
+  return names;
+}
+
 }  // namespace
 
 const std::vector<std::string>& usual_symbol_names() {
@@ -51,7 +58,7 @@ const SymbolSource* Kernel::find_vmlinux_symbols() const {
     symbols_ = &file->symbols();
     symbol_origin_ = "vmlinux";
   } else if (Kallsyms::available(vmcoreinfo_)) {
-    kallsyms_ = std::make_unique<Kallsyms>(vmcoreinfo_, memory_, usual_symbol_names());
+    kallsyms_ = std::make_unique<Kallsyms>(vmcoreinfo_, memory_, first_symbol_names());
     symbols_ = kallsyms_.get();
     symbol_origin_ = "kallsyms";
   } else if (finder_.system_map() != nullptr) {

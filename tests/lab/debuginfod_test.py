@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import lab_dumps, product  # pylint: disable=wrong-import-position
+from lab import faults, lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.compare_test import differences  # pylint: disable=wrong-import-position
 from lab.lab_dumps import LabDump  # pylint: disable=wrong-import-position
@@ -82,28 +82,39 @@ class DebuginfodTest:
         files = find(dump.debug, dump.release)
         self.vmlinux, self.kvm = build_id(files.vmlinux), build_id(files.kvm)
         self.files = {self.vmlinux: files.vmlinux, self.kvm: files.kvm}
+        self.no_btf = faults.overlay(open_kernel("own", dump.path, dump.debug), "btf-of-vmlinux")
 
     def run(self) -> None:
-        for test in (self.fetches_what_is_missing, self.is_silent_unless_asked, self.says_what_a_server_lacks,
-                     self.refuses_another_build):
+        for test in (self.fetches_what_is_missing, self.leaves_vmlinux_where_there_is_btf, self.is_silent_unless_asked,
+                     self.says_what_a_server_lacks, self.refuses_another_build):
             self.checks.check("debuginfod", test(), test.__name__.replace("_", " "))
 
-    def answer(self, environment: dict[str, str], *options: str) -> product.Answer:
-        with tempfile.TemporaryDirectory() as empty:
-            return product.run(self.program, ["-c", self.dump.path, "-s", empty, "-f", "json", *options, "roots"],
-                               environment=environment)
+    def answer(self, environment: dict[str, str], *options: str, has_btf: bool = False) -> product.Answer:
+        with tempfile.TemporaryDirectory() as folder:
+            empty, overlay = Path(folder, "empty"), Path(folder, "overlay")
+            empty.mkdir()
+            overlay.write_text("" if has_btf else self.no_btf)
+            return product.run(self.program, ["-c", self.dump.path, "--no-cache", "-s", empty, "--overlay", overlay,
+                                              "-f", "json", *options, "roots"], environment=environment)
 
     def fetches_what_is_missing(self) -> list[str]:
         """vmlinux's build-id is in VMCOREINFO; its types lead to kvm's. What was fetched is not asked for again."""
+        return self.fetches(self.vmlinux, self.kvm)
+
+    def leaves_vmlinux_where_there_is_btf(self) -> list[str]:
+        """BTF leads to kvm's modules, so that nothing of half a gigabyte is needed for that."""
+        return self.fetches(self.kvm, has_btf=True)
+
+    def fetches(self, *wanted_ids: str, has_btf: bool = False) -> list[str]:
         expected = COMMANDS["roots"](open_kernel("own", self.dump.path, self.dump.debug))
         problems = []
         with served(self.files) as (server, environment):
             for _ in range(2):
-                answer = self.answer(environment, "--debuginfod")
+                answer = self.answer(environment, "--debuginfod", has_btf=has_btf)
                 if answer.status != 0:
                     return [answer.how_it_ended(), answer.errors]
                 problems += differences(expected, json.loads(answer.output))
-            wanted = [f"/buildid/{name}/debuginfo" for name in (self.vmlinux, self.kvm)]
+            wanted = [f"/buildid/{name}/debuginfo" for name in wanted_ids]
             if [path for path in server.asked if path in server.files] != wanted:
                 problems.append(f"asked for {server.asked}, not {wanted}")
         return problems

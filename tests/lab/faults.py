@@ -139,6 +139,31 @@ def vm_list_head_null(kernel: Kernel):
 
 
 @fault
+def btf_of_vmlinux(kernel: Kernel):
+    yield kernel.address_of("__start_BTF"), word(0)
+
+
+def btf_of_module(kernel: Kernel, name: str) -> tuple[int, int]:
+    """Its struct btf_module and its struct btf."""
+    for module in kernel.list_of(kernel.address_of("btf_modules"), "btf_module.list"):
+        btf = kernel.get(module, "btf_module.btf")
+        if kernel.text(kernel.at(btf, "btf.name")) == name:
+            return module, btf
+    raise LookupError(f"{name} has no BTF")
+
+
+@fault
+def btf_of_kvm(kernel: Kernel):
+    yield kernel.get(btf_of_module(kernel, "kvm")[1], "btf.data"), word(0)
+
+
+@fault
+def btf_list_loop(kernel: Kernel):
+    entry = kernel.at(btf_of_module(kernel, "kvm")[0], "btf_module.list")
+    yield entry, word(entry)
+
+
+@fault
 def vcpu_count(kernel: Kernel):
     yield kernel.at(vm_addresses(kernel)[0], "kvm.online_vcpus"), struct.pack("<I", 1 << 31)
 

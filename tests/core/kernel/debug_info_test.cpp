@@ -7,8 +7,10 @@
 
 #include "core/types/pack.hpp"
 #include "tests/core/base/expect_error.hpp"
+#include "tests/support/btf_maker.hpp"
 #include "tests/support/fake_kernel_target.hpp"
 #include "tests/support/fake_types.hpp"
+#include "tests/support/temporary_tree.hpp"
 
 namespace kvmscope {
 namespace {
@@ -185,6 +187,58 @@ TEST_F(DebugInfoTest, TellsWhyAFetchedFileWasRefused) {
   finder_.files.erase("kvm");
   finder_.servers.emplace("kvm", FakeFinder::File{"dd", of_kvm_, symbols_});
   EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "cache/kvm has build-id dd");
+}
+
+// The kernel's own BTF, with one struct in it.
+std::shared_ptr<KernelBtf> some_btf(unsigned& opened) {
+  const BtfMaker vmlinux;
+  btf__add_int(vmlinux.get(), "int", 4, BTF_INT_SIGNED);
+  const BtfMaker kvm(&vmlinux);
+  btf__add_struct(kvm.get(), "kvm", 4);
+  btf__add_field(kvm.get(), "users", 1, 0, 0);
+  const TemporaryTree folder;
+  folder.write("vmlinux", vmlinux.bytes());
+  folder.write("kvm", kvm.bytes());
+  ++opened;
+  return KernelBtf::in_folder(folder.path(), nullptr);
+}
+
+TEST_F(DebugInfoTest, LeavesBtfAloneWhereThereAreDebugFiles) {
+  unsigned opened = 0;
+  debug_.set_btf([&] { return some_btf(opened); });
+  debug_.open_all();
+  EXPECT_EQ(debug_.types().get(TypeKind::structure, "kvm").size, 8u);
+  debug_.types().find(TypeKind::structure, "no such");
+  EXPECT_EQ(debug_.btf(), nullptr);
+  EXPECT_EQ(opened, 0u);
+}
+
+TEST_F(DebugInfoTest, TakesTypesFromBtfWithoutDebugFiles) {
+  unsigned opened = 0;
+  finder_.files.clear();
+  debug_.set_btf([&] { return some_btf(opened); });
+  EXPECT_EQ(debug_.types().get(TypeKind::structure, "kvm").size, 4u);
+  EXPECT_EQ(debug_.types().find(TypeKind::structure, "xa_node").origin, "built-in");
+  EXPECT_EQ(opened, 1u);
+  debug_.need_layout("kvm");
+  EXPECT_ERROR(debug_.need("kvm"), ErrorKind::unavailable, "no functions");
+}
+
+TEST_F(DebugInfoTest, SaysWhyThereIsNoBtf) {
+  finder_.files.clear();
+  debug_.set_btf([]() -> std::shared_ptr<KernelBtf> {
+    throw Error(ErrorKind::corrupt, "the BTF is damaged");
+  });
+  EXPECT_ERROR(debug_.need_layout("kvm"), ErrorKind::unavailable, "the BTF is damaged");
+}
+
+TEST_F(DebugInfoTest, PutsNoBtfInThePlaceOfAFileOfAnotherBuild) {
+  unsigned opened = 0;
+  kvm_build_ = "cc";
+  finder_.files.erase("vmlinux");
+  debug_.set_btf([&] { return some_btf(opened); });
+  EXPECT_ERROR(debug_.need_layout("kvm"), ErrorKind::unavailable, "has build-id aa");
+  EXPECT_EQ(opened, 0u);
 }
 
 }  // namespace

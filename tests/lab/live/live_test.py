@@ -20,6 +20,7 @@ from store import LabError  # noqa: E402  pylint: disable=wrong-import-position
 # The module of each, in this order; each leaves the machine as it found it, but for those that spoil it.
 PARTS = {
     "idle": "idle_test",
+    "btf": "btf_test",
     "watch-roots": "watch_roots_test",
     "mid-walk": "mid_walk_test",
     "load": "load_test",
