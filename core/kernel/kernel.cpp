@@ -39,13 +39,6 @@ std::optional<AddressSpace> page_tables_of(const Dump& dump, const VmCoreInfo& i
                                           info.paging_levels(), info.sme_mask());
 }
 
-// "kvm-amd" and "kvm_amd" are one module: files use either, the kernel the latter.
-std::string kernel_name(std::string_view module) {
-  std::string name(module);
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-}
-
 }  // namespace
 
 Kernel::Kernel(const Dump& dump, const DebugFinder& finder)
@@ -149,9 +142,8 @@ void Kernel::fetch_debug_info() const {
 // Why kvm is of another build than what its fields were found in; empty: it is not.
 std::string Kernel::wrong_build(const std::vector<Module>& modules) const {
   const std::string expected = debug_info_.layout_build_id("kvm");
-  const auto kvm = std::find_if(modules.begin(), modules.end(),
-                                [](const Module& module) { return module.name == "kvm"; });
-  if (expected.empty() || kvm == modules.end()) return "";
+  const Module* kvm = find_module(modules, "kvm");
+  if (expected.empty() || kvm == nullptr) return "";
   // With the struct module of another build the note is looked for in the wrong place.
   const std::string running =
       if_readable([&] { return module_build_id(memory_, *kvm); }).value_or("");
@@ -168,10 +160,7 @@ std::string Kernel::wrong_build(const std::vector<Module>& modules) const {
 }
 
 const Module* Kernel::module(std::string_view name) const {
-  const std::string wanted = kernel_name(name);
-  for (const Module& loaded : modules())
-    if (loaded.name == wanted) return &loaded;
-  return nullptr;
+  return find_module(modules(), name);
 }
 
 std::uint64_t Kernel::base_variable(std::string_view name, std::uint64_t level4,

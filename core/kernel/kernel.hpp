@@ -89,6 +89,8 @@ class Kernel {
   const SymbolSource* find_vmlinux_symbols() const;
   const SymbolSource& vmlinux_symbols() const;
   const ModuleSymbols* module_symbols(const Module& module) const;
+  const ModuleSymbols* symbols_of(const Module* module) const;
+  const ModuleSymbols* symbols_in_memory(std::string_view module) const;
   std::string known_build_id(std::string_view module) const;
   std::shared_ptr<KernelBtf> open_btf() const;
   bool absolute_symbols() const;
@@ -108,7 +110,8 @@ class Kernel {
   const PhysReader& physical_;
   std::unique_ptr<LiveSystem> live_;
   DebugInfo debug_info_;
-  mutable std::optional<std::vector<Module>> modules_;
+  mutable std::optional<std::vector<Module>> modules_;  // of the kernel's own list
+  mutable bool cannot_read_modules_ = false;            // of a kernel that runs
   mutable std::map<std::string, std::unique_ptr<ModuleSymbols>, std::less<>> module_symbols_;
   mutable std::unique_ptr<SymbolSource> kallsyms_;
   mutable const SymbolSource* symbols_ = nullptr;

@@ -79,7 +79,7 @@ const SymbolSource& Kernel::vmlinux_symbols() const {
 }
 
 bool Kernel::knows_symbols() const {
-  return live_ == nullptr && debug_info_.layout() != nullptr &&
+  return debug_info_.layout() != nullptr &&
          debug_info_.layout()->symbol(usual_symbol_names().front()).has_value();
 }
 
@@ -99,6 +99,10 @@ std::string_view Kernel::symbol_origin() const {
   return symbol_origin_;
 }
 
+const ModuleSymbols* Kernel::symbols_of(const Module* module) const {
+  return module != nullptr ? module_symbols(*module) : nullptr;
+}
+
 const ModuleSymbols* Kernel::module_symbols(const Module& module) const {
   const auto known = module_symbols_.find(module.name);
   if (known != module_symbols_.end()) return known->second.get();
@@ -115,17 +119,34 @@ std::optional<Symbol> Kernel::find_in_vmlinux(std::string_view name) const {
   std::optional<Symbol> found = layout != nullptr ? layout->symbol(name) : std::nullopt;
   const bool is_known = found.has_value();
   if (is_known && found->address == 0) return std::nullopt;
-  if (!is_known) found = vmlinux_symbols().find(name);
+  if (!is_known)
+    found =
+        live_ != nullptr ? live_->symbols().find("vmlinux", name) : vmlinux_symbols().find(name);
   if (found && (is_known || !absolute_symbols())) found->address = run_time(*found);
   return found;
 }
 
 std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_view name) const {
-  if (live_ != nullptr) return live_->symbols().find(module, name);
   if (module == "vmlinux") return find_in_vmlinux(name);
-  const Module* loaded = this->module(module);
-  const ModuleSymbols* symbols = loaded != nullptr ? module_symbols(*loaded) : nullptr;
-  return symbols != nullptr ? symbols->find(name) : std::nullopt;
+  const ModuleSymbols* symbols = live_ == nullptr  ? symbols_of(this->module(module))
+                                 : knows_symbols() ? symbols_in_memory(module)
+                                                   : nullptr;
+  if (symbols != nullptr) return symbols->find(name);
+  return live_ != nullptr ? live_->symbols().find(module, name) : std::nullopt;
+}
+
+// While the kernel runs: its list of modules and their tables are read faster than a hundred
+// thousand lines of /proc/kallsyms. nullptr: that did not go well, or the module is not there.
+const ModuleSymbols* Kernel::symbols_in_memory(std::string_view module) const {
+  if (cannot_read_modules_) return nullptr;
+  try {
+    if (!modules_) modules_ = find_modules();
+    return symbols_of(find_module(*modules_, module));
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::interrupted) throw;
+    cannot_read_modules_ = true;
+    return nullptr;
+  }
 }
 
 std::optional<Symbol> Kernel::find_symbol(std::string_view name) const {

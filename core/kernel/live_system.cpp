@@ -54,12 +54,6 @@ Module parse_module(std::string_view line) {
   return module;
 }
 
-const Module* find_module(const std::vector<Module>& modules, std::string_view name) {
-  const auto found = std::find_if(modules.begin(), modules.end(),
-                                  [&](const Module& module) { return module.name == name; });
-  return found != modules.end() ? &*found : nullptr;
-}
-
 // The id in the first NT_GNU_BUILD_ID note of a file of notes, hex.
 std::string build_id_in(std::string_view notes) {
   const Bytes bytes = std::as_bytes(std::span(notes));

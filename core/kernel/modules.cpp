@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstring>
+#include <set>
 #include <span>
 
 #include "core/base/error.hpp"
@@ -80,6 +82,14 @@ std::vector<Module> read_modules(const ModuleFields& fields, const VirtReader& m
   return modules;
 }
 
+const Module* find_module(const std::vector<Module>& modules, std::string_view name) {
+  std::string wanted(name);
+  std::replace(wanted.begin(), wanted.end(), '-', '_');
+  const auto found = std::find_if(modules.begin(), modules.end(),
+                                  [&](const Module& module) { return module.name == wanted; });
+  return found != modules.end() ? &*found : nullptr;
+}
+
 std::string module_build_id(const VirtReader& memory, const Module& module) {
   // namesz 4, type NT_GNU_BUILD_ID, "GNU\0" after the length of the id.
   constexpr std::uint32_t name_size = 4;
@@ -103,7 +113,8 @@ std::string module_build_id(const VirtReader& memory, const Module& module) {
 }
 
 ModuleSymbols::ModuleSymbols(const ModKallsymsFields& fields, const VirtReader& memory,
-                             const Module& module) {
+                             const Module& module)
+    : module_(module.name) {
   with_context(
       [&] { return fmt::format("reading the symbols of {}", module.name); },
       [&] {
@@ -111,43 +122,47 @@ ModuleSymbols::ModuleSymbols(const ModKallsymsFields& fields, const VirtReader& 
         const std::uint64_t count = table.get(fields.num_symtab);
         if (count > most_symbols)
           throw_error(ErrorKind::corrupt, "module {} claims {} symbols", module.name, count);
-        std::vector<Elf64_Sym> entries(count);
-        memory.read(table.pointer(fields.symtab), std::as_writable_bytes(std::span(entries)));
+        std::vector<Elf64_Sym> symbols(count);
+        memory.read(table.pointer(fields.symtab), std::as_writable_bytes(std::span(symbols)));
         std::uint32_t last_name = 0;
-        for (const Elf64_Sym& entry : entries) last_name = std::max(last_name, entry.st_name);
-        const std::vector<char> names =
-            read_strings(memory, table.pointer(fields.strtab), last_name);
-        for (const Elf64_Sym& entry : entries) {
-          std::string name(names.data() + entry.st_name);
-          if (name.empty()) continue;
-          Symbol symbol{name, entry.st_value, entry.st_size, symbol_type(entry), module.name};
-          symbols_.insert_or_assign(std::move(name), std::move(symbol));
-        }
+        for (const Elf64_Sym& symbol : symbols) last_name = std::max(last_name, symbol.st_name);
+        names_ = read_strings(memory, table.pointer(fields.strtab), last_name);
+        for (const Elf64_Sym& symbol : symbols)
+          if (names_[symbol.st_name] != '\0')
+            entries_.push_back(
+                {symbol.st_value, symbol.st_size, symbol.st_name, symbol_type(symbol)});
       });
 }
 
+Symbol ModuleSymbols::symbol(const Entry& entry) const {
+  return {std::string(name(entry)), entry.address, entry.size, entry.type, module_};
+}
+
+// Of several the last. Most differ in their first bytes: how long they are is of no interest.
 std::optional<Symbol> ModuleSymbols::find(std::string_view name) const {
-  const auto found = symbols_.find(name);
-  if (found == symbols_.end()) return std::nullopt;
-  return found->second;
+  const std::string wanted(name);
+  const auto found = std::find_if(entries_.rbegin(), entries_.rend(), [&](const Entry& entry) {
+    return std::strcmp(names_.data() + entry.name, wanted.c_str()) == 0;
+  });
+  if (found == entries_.rend()) return std::nullopt;
+  return symbol(*found);
 }
 
 std::optional<Symbol> ModuleSymbols::nearest(std::uint64_t address) const {
-  const Symbol* best = nullptr;
-  for (const auto& [name, symbol] : symbols_)
-    if (symbol.address <= address && (best == nullptr || symbol.address > best->address))
-      best = &symbol;
+  const Entry* best = nullptr;
+  for (const Entry& entry : entries_)
+    if (entry.address <= address && (best == nullptr || entry.address > best->address))
+      best = &entry;
   if (best == nullptr) return std::nullopt;
-  return *best;
+  return symbol(*best);
 }
 
 std::vector<std::string> ModuleSymbols::names(std::string_view prefix, std::size_t limit) const {
-  std::vector<std::string> result;
-  for (auto at = symbols_.lower_bound(prefix); at != symbols_.end() && result.size() < limit;
-       ++at) {
-    if (!at->first.starts_with(prefix)) break;
-    result.push_back(at->first);
-  }
+  std::set<std::string_view> names;
+  for (const Entry& entry : entries_)
+    if (name(entry).starts_with(prefix)) names.insert(name(entry));
+  std::vector<std::string> result(names.begin(), names.end());
+  if (result.size() > limit) result.resize(limit);
   return result;
 }
 

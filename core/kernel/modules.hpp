@@ -61,13 +61,29 @@ class ModuleSymbols : public SymbolSource {
   std::vector<std::string> names(std::string_view prefix, std::size_t limit) const override;
 
  private:
-  std::map<std::string, Symbol, std::less<>> symbols_;
+  struct Entry {
+    std::uint64_t address = 0;
+    std::uint64_t size = 0;
+    std::uint32_t name = 0;  // in names_
+    char type = '?';
+  };
+  std::string_view name(const Entry& entry) const { return names_.data() + entry.name; }
+  Symbol symbol(const Entry& entry) const;
+
+  // As the module has them: a handful is asked for, so that an index would cost more than it saves.
+  std::string module_;
+  std::vector<Entry> entries_;
+  std::vector<char> names_;
 };
 
 // Walks `modules` (the list_head at `head`). Throws Error{unavailable} when names and links make
 // no sense with this layout: the debug file is of another build.
 std::vector<Module> read_modules(const ModuleFields& fields, const VirtReader& memory,
                                  VirtAddr head);
+
+// "kvm-amd" and "kvm_amd" are one module: files use either, the kernel the latter. nullptr: it is
+// not loaded.
+const Module* find_module(const std::vector<Module>& modules, std::string_view name);
 
 // The build-id in the module's own read-only memory, hex; empty when no note is found there.
 std::string module_build_id(const VirtReader& memory, const Module& module);

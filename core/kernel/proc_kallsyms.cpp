@@ -57,16 +57,13 @@ Symbol ProcKallsyms::Table::symbol(const Place& place) const {
   return {std::string(name(place)), place.address, 0, place.type, modules[place.module]};
 }
 
-ProcKallsyms::ProcKallsyms(std::string path, const Names& wanted, Names modules,
-                           const std::string& kptr_restrict, OpenLog* log)
-    : path_(std::move(path)), file_(open_read_only(path_, log)), modules_(std::move(modules)) {
-  if (!first_pass(wanted))
-    throw_error(ErrorKind::unavailable,
-                "{} shows every address as zero (kernel.kptr_restrict is {}): reading them takes "
-                "CAP_SYSLOG, which root has, and kernel.kptr_restrict below 2 (sysctl "
-                "kernel.kptr_restrict=1)",
-                path_, kptr_restrict.empty() ? "not known" : kptr_restrict);
-}
+ProcKallsyms::ProcKallsyms(std::string path, Names wanted, Names modules, std::string kptr_restrict,
+                           OpenLog* log)
+    : path_(std::move(path)),
+      file_(open_read_only(path_, log)),
+      wanted_(std::move(wanted)),
+      modules_(std::move(modules)),
+      kptr_restrict_(std::move(kptr_restrict)) {}
 
 bool ProcKallsyms::parse(std::string_view text, Line& line) {
   // "ADDRESS TYPE NAME" and, for a module, "\t[MODULE]".
@@ -93,15 +90,16 @@ Symbol ProcKallsyms::symbol(const Line& line) {
   return {std::string(line.name), address_of(line.address), 0, line.type, std::string(line.module)};
 }
 
-// Whether any address was to be seen.
-bool ProcKallsyms::first_pass(const Names& wanted) {
-  const NameFilter filter(wanted);
+void ProcKallsyms::first_pass() const {
+  if (passed_) return;
+  const NameFilter filter(wanted_);
   bool any_address = false;
+  kept_ = {};  // of a pass that was interrupted
   each([&](const Line& line) {
     any_address = any_address || !is_zero(line.address);
     if (line.module.empty()) {
       // Of several static ones the first counts.
-      if (filter.may_hold(line.name) && wanted.find(line.name) != wanted.end())
+      if (filter.may_hold(line.name) && wanted_.find(line.name) != wanted_.end())
         vmlinux_.try_emplace(std::string(line.name), symbol(line));
       return true;
     }
@@ -110,11 +108,17 @@ bool ProcKallsyms::first_pass(const Names& wanted) {
     // vmlinux's come first, then one module's after the other's.
     return is_kept || kept_.modules.size() < modules_.size();
   });
-  for (const std::string& name : wanted) vmlinux_.try_emplace(name, std::nullopt);
+  if (!any_address)
+    throw_error(ErrorKind::unavailable,
+                "{} shows every address as zero (kernel.kptr_restrict is {}): reading them takes "
+                "CAP_SYSLOG, which root has, and kernel.kptr_restrict below 2 (sysctl "
+                "kernel.kptr_restrict=1)",
+                path_, kptr_restrict_.empty() ? "not known" : kptr_restrict_);
+  for (const std::string& name : wanted_) vmlinux_.try_emplace(name, std::nullopt);
   std::stable_sort(
       kept_.places.begin(), kept_.places.end(),
       [this](const Place& a, const Place& b) { return kept_.name(a) < kept_.name(b); });
-  return any_address;
+  passed_ = true;
 }
 
 // `module` empty: of any. The first of several.
@@ -129,6 +133,7 @@ std::optional<Symbol> ProcKallsyms::find_kept(std::string_view module,
 }
 
 std::optional<Symbol> ProcKallsyms::find(std::string_view module, std::string_view name) const {
+  first_pass();
   const bool of_vmlinux = module == vmlinux;
   if (!of_vmlinux && modules_.find(module) != modules_.end()) return find_kept(module, name);
   if (const auto known = vmlinux_.find(name); of_vmlinux && known != vmlinux_.end())
@@ -145,6 +150,7 @@ std::optional<Symbol> ProcKallsyms::find(std::string_view module, std::string_vi
 }
 
 std::optional<Symbol> ProcKallsyms::find(std::string_view name) const {
+  first_pass();
   const auto of_vmlinux = vmlinux_.find(name);
   const bool only_modules = of_vmlinux != vmlinux_.end();
   if (only_modules && of_vmlinux->second) return of_vmlinux->second;
@@ -173,6 +179,7 @@ ProcKallsyms::Table ProcKallsyms::sorted() const {
 }
 
 std::optional<Symbol> ProcKallsyms::nearest(std::uint64_t address) const {
+  first_pass();
   if (by_address_.places.empty()) by_address_ = sorted();
   const std::vector<Place>& places = by_address_.places;
   const auto after =
@@ -183,6 +190,7 @@ std::optional<Symbol> ProcKallsyms::nearest(std::uint64_t address) const {
 }
 
 std::vector<std::string> ProcKallsyms::names(std::string_view prefix, std::size_t limit) const {
+  first_pass();
   std::set<std::string> names;
   each([&](const Line& line) {
     if (line.name.starts_with(prefix)) names.emplace(line.name);

@@ -15,17 +15,18 @@
 namespace kvmscope {
 
 // Lines of kernel/kallsyms.c: "ffffffff81000000 T _text", "ffffffffc0416000 t kvm_init\t[kvm]".
-// The file is opened once, as the user who may see addresses, and read again for each pass.
+// The file is opened once, as the user who may see addresses (it shows what that one may see), and
+// read at the first look-up, and again for each further pass.
 class ProcKallsyms : public SymbolSource {
  public:
   using Names = std::set<std::string, std::less<>>;
 
-  // One pass: finds the names in `wanted` among vmlinux's symbols, and keeps all symbols of
+  // The first pass finds the names in `wanted` among vmlinux's symbols, and keeps all symbols of
   // `modules`, which should be loaded: it ends when it has those of each. Throws Error{unavailable}
-  // when the file cannot be opened or shows no addresses; `kptr_restrict` is what that setting is,
-  // for the message.
-  ProcKallsyms(std::string path, const Names& wanted, Names modules,
-               const std::string& kptr_restrict, OpenLog* log = nullptr);
+  // when the file cannot be opened; a look-up, when it shows no addresses: `kptr_restrict` is what
+  // that setting is, for the message.
+  ProcKallsyms(std::string path, Names wanted, Names modules, std::string kptr_restrict,
+               OpenLog* log = nullptr);
 
   // Of vmlinux, then of modules. A name that was not wanted costs a pass, once if it is vmlinux's.
   std::optional<Symbol> find(std::string_view name) const override;
@@ -65,7 +66,8 @@ class ProcKallsyms : public SymbolSource {
 
   // Calls `visit` for every line until it returns false.
   void each(const std::function<bool(const Line&)>& visit) const;
-  bool first_pass(const Names& wanted);
+  // Once.
+  void first_pass() const;
   std::optional<Symbol> find_kept(std::string_view module, std::string_view name) const;
   Table sorted() const;
   static Symbol symbol(const Line& line);
@@ -73,8 +75,11 @@ class ProcKallsyms : public SymbolSource {
 
   std::string path_;
   FileDescriptor file_;
+  Names wanted_;
   Names modules_;
-  Table kept_;  // all symbols of modules_, by name
+  std::string kptr_restrict_;
+  mutable bool passed_ = false;
+  mutable Table kept_;  // all symbols of modules_, by name
   mutable std::map<std::string, std::optional<Symbol>, std::less<>>
       vmlinux_;  // that were asked for
   mutable Table by_address_;

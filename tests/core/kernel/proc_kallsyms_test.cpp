@@ -40,12 +40,19 @@ class ProcSymbols : public testing::Test {
 
 TEST_F(ProcSymbols, KnowsWhatWasWantedAndKvmsModulesAfterOnePass) {
   const ProcKallsyms kallsyms = open();
-  write("");
   EXPECT_EQ(kallsyms.find("vmlinux", "vmemmap_base")->address, 0xffffffff82000000);
+  write("");
   EXPECT_EQ(kallsyms.find("kvm", "vm_list")->address, 0xffffffffc06c7a60);
   EXPECT_EQ(kallsyms.find("kvm_amd", "svm_init")->address, 0xffffffffc0775000);
   EXPECT_EQ(kallsyms.find("vmlinux", "vm_list"), std::nullopt) << "it is kvm's";
   EXPECT_EQ(kallsyms.find("kvm", "svm_init"), std::nullopt);
+}
+
+TEST_F(ProcSymbols, IsNotReadBeforeSomethingIsAsked) {
+  write("");
+  const ProcKallsyms kallsyms = open();
+  write(symbols);
+  EXPECT_EQ(kallsyms.find("vmlinux", "vmemmap_base")->address, 0xffffffff82000000);
 }
 
 TEST_F(ProcSymbols, TellsTheSameNameInTwoModulesApart) {
@@ -55,8 +62,8 @@ TEST_F(ProcSymbols, TellsTheSameNameInTwoModulesApart) {
       "ffffffffc0612000 t init\t[kvm]\n"
       "ffffffffc0612100 t init\t[kvm]\n");
   const ProcKallsyms kallsyms = open();
-  write("");
   EXPECT_EQ(kallsyms.find("kvm_amd", "init")->address, 0xffffffffc0775000);
+  write("");
   EXPECT_EQ(kallsyms.find("kvm", "init")->address, 0xffffffffc0612000) << "the first of two";
   EXPECT_EQ(kallsyms.find("kvm", "initialise"), std::nullopt);
 }
@@ -100,8 +107,10 @@ TEST_F(ProcSymbols, CompletesNames) {
 
 TEST_F(ProcSymbols, SaysThatAddressesAreHidden) {
   write("0000000000000000 T _text\n0000000000000000 D vm_list\t[kvm]\n");
-  EXPECT_ERROR(open("2\n"), ErrorKind::unavailable, "kernel.kptr_restrict is 2");
-  EXPECT_ERROR(open(""), ErrorKind::unavailable, "CAP_SYSLOG");
+  EXPECT_ERROR(open("2\n").find("vm_list"), ErrorKind::unavailable, "kernel.kptr_restrict is 2");
+  EXPECT_ERROR(open("").find("kvm", "vm_list"), ErrorKind::unavailable, "CAP_SYSLOG");
+  EXPECT_ERROR(open("").nearest(0xffffffff81000000), ErrorKind::unavailable, "CAP_SYSLOG");
+  EXPECT_ERROR(open("").names("vm", 10), ErrorKind::unavailable, "CAP_SYSLOG");
 }
 
 TEST_F(ProcSymbols, SkipsLinesThatAreNone) {
