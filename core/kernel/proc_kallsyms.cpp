@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "core/base/error.hpp"
 #include "core/base/interrupt.hpp"
@@ -115,21 +116,20 @@ void ProcKallsyms::first_pass() const {
                 "kernel.kptr_restrict=1)",
                 path_, kptr_restrict_.empty() ? "not known" : kptr_restrict_);
   for (const std::string& name : wanted_) vmlinux_.try_emplace(name, std::nullopt);
-  std::stable_sort(
-      kept_.places.begin(), kept_.places.end(),
-      [this](const Place& a, const Place& b) { return kept_.name(a) < kept_.name(b); });
   passed_ = true;
 }
 
-// `module` empty: of any. The first of several.
+// `module` empty: of any. The first of several. A handful is asked for: to sort thousands by name
+// took longer than looking through them.
 std::optional<Symbol> ProcKallsyms::find_kept(std::string_view module,
                                               std::string_view name) const {
-  auto place = std::lower_bound(
-      kept_.places.begin(), kept_.places.end(), name,
-      [this](const Place& place, std::string_view name) { return kept_.name(place) < name; });
-  for (; place != kept_.places.end() && kept_.name(*place) == name; ++place)
-    if (module.empty() || kept_.modules[place->module] == module) return kept_.symbol(*place);
-  return std::nullopt;
+  const std::string wanted(name);
+  const auto found =
+      std::find_if(kept_.places.begin(), kept_.places.end(), [&](const Place& place) {
+        return std::strcmp(kept_.text.c_str() + place.name, wanted.c_str()) == 0 &&
+               (module.empty() || kept_.modules[place.module] == module);
+      });
+  return found != kept_.places.end() ? std::optional(kept_.symbol(*found)) : std::nullopt;
 }
 
 std::optional<Symbol> ProcKallsyms::find(std::string_view module, std::string_view name) const {

@@ -79,7 +79,7 @@ class ProcKallsyms : public SymbolSource {
   Names modules_;
   std::string kptr_restrict_;
   mutable bool passed_ = false;
-  mutable Table kept_;  // all symbols of modules_, by name
+  mutable Table kept_;  // all symbols of modules_
   mutable std::map<std::string, std::optional<Symbol>, std::less<>>
       vmlinux_;  // that were asked for
   mutable Table by_address_;
