@@ -113,6 +113,52 @@ def page_problems(program, dump):
     return problems + wrong + more + less
 
 
+# Of each VM: its vCPUs by the xarray, its slots by the rbtree, its shadow pages by the list; those of them that the hash
+# lacks.
+CONTAINERS = """
+local all = {}
+for index, vm in ipairs(vms()) do
+  local kvm, counts = vm.object, {vcpus = 0, slots = 0, pages = 0, not_hashed = 0}
+  for idx, vcpu in xarray(kvm.vcpu_array, 'struct kvm_vcpu') do
+    if vcpu.vcpu_idx ~= idx then error('vCPU ' .. idx) end
+    counts.vcpus = counts.vcpus + 1
+  end
+  for _, slots in elements(kvm.memslots) do
+    local last = -1
+    for slot in rbtree(slots.gfn_tree, 'struct kvm_memory_slot', 'gfn_node[' .. slots.node_idx .. ']') do
+      if slot.base_gfn <= last then error('slots are out of order') end
+      last, counts.slots = slot.base_gfn, counts.slots + 1
+    end
+  end
+  local hashed = {}
+  for bucket = 0, 4095 do  -- an array, or a pointer to one
+    for page in hlist(kvm.arch.mmu_page_hash[bucket], 'struct kvm_mmu_page', 'hash_link') do hashed[value(page)] = true end
+  end
+  for page in list(kvm.arch.active_mmu_pages, 'struct kvm_mmu_page', 'link') do
+    counts.pages = counts.pages + 1
+    if not hashed[value(page)] then counts.not_hashed = counts.not_hashed + 1 end
+  end
+  all[index] = counts
+end
+print(json(all))
+"""
+
+
+def container_problems(program, dump, script):
+    """What a user's loops over the kernel's containers find is what the commands find."""
+    script.write_text(CONTAINERS)
+    answer = run(program, dump, script)
+    vms, problems = product.records(program, dump.path, dump.debug, "vms")
+    pages, wrong = product.records(program, dump.path, dump.debug, "pages")
+    if answer.status != 0 or answer.errors:
+        return [f"{answer.how_it_ended()}: {answer.errors}"]
+    wanted = [{"vcpus": vm["vcpus"], "slots": vm["slots"], "not_hashed": 0,
+               "pages": sum(page["vm"] == vm["vm"] for page in pages)} for vm in vms]
+    if json.loads(answer.output) != wanted:
+        problems.append(f"{answer.output} is not {wanted}")
+    return problems + wrong
+
+
 def bad_problems(program, dump, case, script):
     """A program of the table ends as the table says."""
     script.write_text(case["program"])
@@ -156,6 +202,9 @@ def run_all(program: Path, checks: Checks) -> None:
             checks.check(name, unsync_problems(program, dump, batches), "experiment 1 is as unsync")
             checks.check(name, root_problems(program, dump), "experiments 2 and 3 are as roots")
             checks.check(name, page_problems(program, dump), "five more programs are as pages")
+            with tempfile.TemporaryDirectory(prefix="kvmscope-lua-") as folder:
+                problems = container_problems(program, dump, Path(folder) / "containers.lua")
+            checks.check(name, problems, "xarray, rbtree, hlist and list are as vms and pages")
     (dump,) = lab_dumps.get("shadow", "6.1", "elf")
     with tempfile.TemporaryDirectory(prefix="kvmscope-lua-") as folder:
         script = Path(folder) / "program.lua"
