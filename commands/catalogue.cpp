@@ -14,6 +14,8 @@ std::vector<Command> catalogue() {
       tree(),
       path(),
       unsync(),
+      rmap(),
+      parents(),
       layout(),
       info(),
       print(),

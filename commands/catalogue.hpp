@@ -20,6 +20,8 @@ Command levels();
 Command tree();
 Command path();
 Command unsync();
+Command rmap();
+Command parents();
 Command layout();
 Command info();
 Command print();

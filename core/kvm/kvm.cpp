@@ -1,10 +1,9 @@
 #include "core/kvm/kvm.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include "core/base/error.hpp"
-#include "core/base/interrupt.hpp"
+#include "core/kvm/rmap.hpp"
 #include "core/object/containers.hpp"
 
 namespace kvmscope::kvm {
@@ -12,11 +11,7 @@ namespace {
 
 constexpr std::uint64_t most_vms = 100'000;
 constexpr std::uint64_t most_vcpus = 65'536;  // KVM_MAX_VCPUS is at most 4096 today
-constexpr std::uint64_t most_parents = 1'000'000;
 constexpr std::uint64_t most_pages = 100'000'000;
-// rmap_head.val: bit 0 marks a list of chunks; bit 1 is KVM_RMAP_LOCKED since v6.15.
-constexpr std::uint64_t rmap_many = 1;
-constexpr std::uint64_t rmap_tags = 3;
 
 }  // namespace
 
@@ -204,31 +199,7 @@ std::vector<VirtAddr> Kvm::tdp_roots(const Vm& vm) const {
 }
 
 std::uint64_t Kvm::parent_count(const ShadowPage& page) const {
-  if (page.tdp_mmu) return page.ptep.value != 0 ? 1 : 0;
-  if ((page.parent_ptes & rmap_many) == 0) return page.parent_ptes != 0 ? 1 : 0;
-  const PteListFields& fields = layout_.pte_list();
-  const std::uint64_t capacity = fields.sptes.count();
-  std::uint64_t count = 0;
-  VirtAddr at{page.parent_ptes & ~rmap_tags};
-  // A chunk stays marked for 1, 2, 4… steps: a ring meets it again (Brent).
-  VirtAddr marked;
-  for (std::uint64_t chunks = 1; at.value != 0; ++chunks) {
-    check_interrupt();
-    const StructCopy chunk(fields, memory(), at);
-    std::uint64_t used = chunk.find(fields.spte_count).value_or(capacity);
-    if (used > capacity)
-      throw_error(ErrorKind::corrupt, "the pte_list_desc at {:#x} claims {} entries", at.value,
-                  used);
-    if (!fields.spte_count.present())
-      for (used = 0; used < capacity && chunk.get(fields.sptes, used) != 0;) ++used;
-    count += used;
-    if (count > most_parents || at == marked)
-      throw_error(ErrorKind::corrupt, "the parents of shadow page {:#x} do not end",
-                  page.address.value);
-    if (std::has_single_bit(chunks)) marked = at;
-    at = chunk.pointer(fields.more);
-  }
-  return count;
+  return each_parent_spte(*this, page, {}).entries;
 }
 
 Gfn Kvm::entry_gfn(const ShadowPage& page, unsigned index) const {

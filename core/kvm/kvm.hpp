@@ -44,6 +44,7 @@ struct Memslot {
   std::uint64_t npages = 0;
   std::uint64_t hva = 0;
   std::uint64_t flags = 0;
+  VirtAddr address;  // struct kvm_memory_slot
 };
 
 class Kvm {

@@ -34,6 +34,8 @@ struct VmFields : FieldGroup {
   Field pages_created = optional_place({"stat.mmu_cache_miss"});
   Field pages_zapped = optional_place({"stat.mmu_shadow_zapped"});
   Field active_pages = place({"arch.active_mmu_pages"});
+  // An array of hlist_head; a pointer to one, NULL while it is empty, since v6.16.
+  Field page_hash = place({"arch.mmu_page_hash"});
   Field valid_gen = optional({"arch.mmu_valid_gen"});  // absent in v5.1 to v5.3
   Field invalidate_seq = field({
       "mmu_invalidate_seq",
@@ -118,6 +120,7 @@ struct RootInfoFields : FieldGroup {
 struct PageFields : FieldGroup {
   explicit PageFields(const Types& types) : FieldGroup(types, "struct kvm_mmu_page") {}
   Field link = field({"link"});
+  Field hash_link = place({"hash_link"});
   Field tdp_mmu_page = optional({"tdp_mmu_page"});  // since v5.10
   Field unsync = field({"unsync"});
   Field valid_gen = optional({"mmu_valid_gen"});  // absent in v5.1 to v5.3
@@ -186,6 +189,25 @@ struct MemslotFields : FieldGroup {
   Field id = field({"id"});
 };
 
+// The same struct's arch, struct kvm_arch_memory_slot, asm/kvm_host.h: pointers to arrays.
+struct MemslotArchFields : FieldGroup {
+  explicit MemslotArchFields(const Types& types) : FieldGroup(types, "struct kvm_memory_slot") {}
+  Field base_gfn = field({"base_gfn"});
+  Field npages = field({"npages"});
+  Field rmap = field({"arch.rmap"});              // of level 1, 2…
+  Field lpage_info = field({"arch.lpage_info"});  // of level 2, 3…
+  Field gfn_track = optional({
+      "arch.gfn_write_track",
+      "arch.gfn_track",  // one per mode, until v6.6
+  });
+};
+
+// struct kvm_lpage_info, asm/kvm_host.h.
+struct LpageInfoFields : FieldGroup {
+  explicit LpageInfoFields(const Types& types) : FieldGroup(types, "struct kvm_lpage_info") {}
+  Field disallow_lpage = field({"disallow_lpage"});
+};
+
 // struct pte_list_desc, arch/x86/kvm/mmu/mmu.c: a chunk of a list of SPTE addresses.
 struct PteListFields : FieldGroup {
   explicit PteListFields(const Types& types) : FieldGroup(types, "struct pte_list_desc") {}
@@ -234,6 +256,8 @@ class Layout {
   const RoleFields& role() const { return get(role_); }
   const MemslotsFields& memslots() const { return get(memslots_); }
   const MemslotFields& memslot() const { return get(memslot_); }
+  const MemslotArchFields& memslot_arch() const { return get(memslot_arch_); }
+  const LpageInfoFields& lpage_info() const { return get(lpage_info_); }
   const PteListFields& pte_list() const { return get(pte_list_); }
   const PageStructFields& page_struct() const { return get(page_struct_); }
   const DentryFields& dentry() const { return get(dentry_); }
@@ -259,6 +283,8 @@ class Layout {
   mutable std::optional<RoleFields> role_;
   mutable std::optional<MemslotsFields> memslots_;
   mutable std::optional<MemslotFields> memslot_;
+  mutable std::optional<MemslotArchFields> memslot_arch_;
+  mutable std::optional<LpageInfoFields> lpage_info_;
   mutable std::optional<PteListFields> pte_list_;
   mutable std::optional<PageStructFields> page_struct_;
   mutable std::optional<DentryFields> dentry_;

@@ -1,5 +1,7 @@
 #include "core/kvm/make_pack.hpp"
 
+#include <algorithm>
+
 #include "core/base/error.hpp"
 
 namespace kvmscope::kvm {
@@ -31,12 +33,20 @@ PackedField pack(const Field& field) {
   return packed;
 }
 
-PackedStructure pack(const FieldGroup& group, std::string_view origin) {
-  PackedStructure structure{
-      .name = std::string(group.structure()), .origin = std::string(origin), .size = group.size()};
-  for (const Resolution& resolution : group.resolutions())
-    if (resolution.field.present()) structure.fields.push_back(pack(resolution.field));
-  return structure;
+// Two groups may read parts of one structure, and some fields both.
+void add_group(LayoutPack& made, const FieldGroup& group, std::string_view origin) {
+  auto structure = std::ranges::find(made.structures, group.structure(), &PackedStructure::name);
+  if (structure == made.structures.end())
+    structure = made.structures.insert(structure, {.name = std::string(group.structure()),
+                                                   .origin = std::string(origin),
+                                                   .size = group.size()});
+  for (const Resolution& resolution : group.resolutions()) {
+    const Field& field = resolution.field;
+    auto& known = structure->fields;
+    if (field.present() &&
+        std::ranges::find(known, field.spelling, &PackedField::spelling) == known.end())
+      known.push_back(pack(field));
+  }
 }
 
 // What every kvmscope has needs no place in a pack.
@@ -65,7 +75,7 @@ LayoutPack make_pack(const DebugInfo& debug, const AllFields& fields, std::strin
   if (!vmlinux_build_id.empty()) made.build_ids.emplace("vmlinux", std::move(vmlinux_build_id));
   for (const FieldGroup* group : fields.groups()) {
     const std::string_view origin = group->resolutions().front().origin;
-    if (is_from_file(origin)) made.structures.push_back(pack(*group, origin));
+    if (is_from_file(origin)) add_group(made, *group, origin);
   }
   for (const std::string_view name : read_enumerations) {
     const Types::Found found = debug.layout_types().find(TypeKind::enumeration, name);

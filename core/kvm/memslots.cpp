@@ -26,7 +26,8 @@ std::vector<Memslot> Kvm::memslots(const Vm& vm) const {
                  {copy.get(fields.base_gfn)},
                  copy.get(fields.npages),
                  copy.get(fields.userspace_addr),
-                 copy.get(fields.flags)};
+                 copy.get(fields.flags),
+                 address};
     if (slot.npages != 0) slots.push_back(slot);
   };
   for (; as_id < layout_.vm().memslots.count(); ++as_id) {

@@ -147,12 +147,14 @@ constexpr Declaration declarations[] = {
     {v4_19, v4_19, R"(struct kvm_vcpu { struct kvm *kvm; int cpu; int vcpu_id; int mode;
          u64 requests; void *pid; struct { u64 regs[17]; u32 regs_avail; u32 regs_dirty;
          unsigned long cr0, cr2, cr3, cr4; u64 efer; int mp_state; struct kvm_mmu mmu;
-         struct kvm_mmu nested_mmu; struct kvm_mmu *walk_mmu; } arch; };)"},
+         struct kvm_mmu nested_mmu; struct kvm_mmu *walk_mmu; } arch;
+         struct { u64 pf_fixed; u64 exits; } stat; };)"},
     {v5_4, v6_6, R"(struct kvm_vcpu { struct kvm *kvm; int cpu; int vcpu_id; int vcpu_idx; int mode;
          u64 requests; void *pid; struct { u64 regs[17]; u32 regs_avail; u32 regs_dirty;
          unsigned long cr0, cr2, cr3, cr4; u64 efer; struct kvm_mmu *mmu; struct kvm_mmu root_mmu;
          struct kvm_mmu guest_mmu; struct kvm_mmu nested_mmu; struct kvm_mmu *walk_mmu;
-         u64 pad[200]; int mp_state; } arch; };)"},
+         u64 pad[200]; int mp_state; } arch;
+         struct { struct { u64 halt_exits; u64 wait_hist[4]; } generic; u64 exits; } stat; };)"},
     {v6_12, newest, R"(struct kvm_vcpu { struct kvm *kvm; int cpu; int vcpu_id; int vcpu_idx;
          int mode; u64 requests; void *pid; struct { u64 regs[16]; u64 rip;)"},
     {v6_12, v6_18, "u32 regs_avail; u32 regs_dirty;"},
@@ -160,16 +162,20 @@ constexpr Declaration declarations[] = {
     {v6_12, newest, R"(unsigned long cr0, cr2, cr3, cr4; u64 efer; struct kvm_mmu *mmu;
          struct kvm_mmu root_mmu; struct kvm_mmu guest_mmu; u64 pad[200];
          struct { void *cache; u64 init_value; int nobjs; } mmu_shadow_page_cache;
-         int mp_state; } arch; };)"},
+         int mp_state; } arch;
+         struct { struct { u64 halt_exits; u64 wait_hist[4]; } generic; u64 exits; } stat; };)"},
 
     // ---- memslots
+    {oldest, newest, "struct kvm_lpage_info { int disallow_lpage; };"},
     {oldest, v6_1, R"(struct kvm_memory_slot { )"},
     {v6_1, v6_1, "struct { u64 node[2]; } hva_node[2]; struct rb_node gfn_node[2];"},
-    {oldest, v6_1, R"(u64 base_gfn; unsigned long npages; struct { void *rmap[3]; } arch;
+    {oldest, v6_1, R"(u64 base_gfn; unsigned long npages;
+         struct { void *rmap[3]; void *lpage_info[2]; void *gfn_track[1]; } arch;
          unsigned long userspace_addr; u32 flags; short id; };)"},
     {v6_6, newest, R"(struct kvm_memory_slot { u64 hash[4]; struct rb_node gfn_node[2];
          struct { u64 node[2]; } hva_node[2]; u64 base_gfn; unsigned long npages;
-         struct { void *rmap[3]; } arch; unsigned long userspace_addr; u32 flags; short id;
+         struct { void *rmap[3]; void *lpage_info[2]; void *gfn_write_track; } arch;
+         unsigned long userspace_addr; u32 flags; short id;
          u16 as_id; };)"},
     {oldest, v5_4, R"(struct kvm_memslots { u64 generation; struct kvm_memory_slot memslots[40];
          short id_to_index[40]; int lru_slot; int used_slots; };)"},

@@ -32,6 +32,7 @@ FakePage FakeVm::add_page(const FakePageFacts& facts) {
     memory.list_add_tail(link, memory.member(address_, "kvm", "arch.active_mmu_pages"));
     count_page();
   }
+  if (!facts.tdp_mmu && facts.hashed) hash_page(page, facts.gfn);
   return page;
 }
 
@@ -106,35 +107,11 @@ void FakeVm::mark(const FakePage& parent, unsigned index) {
   for (const Parent& above : parents_[parent.address]) mark(above.page, above.index);
 }
 
-// One parent stands in the head itself, several in chunks. Before v6.4 the last chunk is the one
-// with room, after that the first.
 void FakeVm::write_parents(const FakePage& child) {
-  FakeMemory& memory = kernel_.memory();
-  const std::vector<Parent>& parents = parents_[child.address];
-  std::uint64_t head = parents.front().page.entry(parents.front().index).value;
-  if (parents.size() > 1) {
-    const std::size_t room = memory.element_count("pte_list_desc", "sptes");
-    const bool newest_first = memory.has("pte_list_desc", "tail_count");
-    VirtAddr more;
-    std::size_t end = parents.size();
-    while (end > 0) {
-      const std::size_t rest = end % room;
-      const bool partial = rest != 0 && (newest_first ? end < room : true);
-      const std::size_t size = partial ? rest : std::min(room, end);
-      const VirtAddr chunk = memory.allocate("pte_list_desc");
-      for (std::size_t i = 0; i < size; ++i) {
-        const Parent& parent = parents[end - size + i];
-        memory.set(chunk, "pte_list_desc", fmt::format("sptes[{}]", i),
-                   parent.page.entry(parent.index).value);
-      }
-      memory.try_set(chunk, "pte_list_desc", {"spte_count"}, size);
-      memory.set(chunk, "pte_list_desc", "more", more.value);
-      more = chunk;
-      end -= size;
-    }
-    head = more.value | 1;
-  }
-  memory.set(child.address, "kvm_mmu_page", "parent_ptes.val", head);
+  std::vector<VirtAddr> sptes;
+  for (const Parent& parent : parents_[child.address])
+    sptes.push_back(parent.page.entry(parent.index));
+  write_spte_list(kernel_.memory().member(child.address, "kvm_mmu_page", "parent_ptes.val"), sptes);
 }
 
 }  // namespace kvmscope

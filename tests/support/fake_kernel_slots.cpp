@@ -51,6 +51,7 @@ void FakeVm::write_slot(VirtAddr at, const FakeSlot& slot) {
   memory.set(at, "kvm_memory_slot", "userspace_addr", slot.hva);
   memory.set(at, "kvm_memory_slot", "flags", slot.flags);
   memory.set(at, "kvm_memory_slot", "id", static_cast<std::uint64_t>(slot.id));
+  if (slot.rmaps) make_arrays(at, slot);
 }
 
 void FakeVm::write_slot_tree(unsigned as_id) {

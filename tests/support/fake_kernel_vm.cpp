@@ -59,6 +59,7 @@ FakeVm::FakeVm(FakeKernel& kernel, const FakeOwner& owner)
   memory.try_set(address_, "kvm", {"arch.shadow_mmio_value"}, kernel_.value("shadow_mmio_value"));
   make_owner(owner);
   make_slot_sets();
+  make_hash();
 }
 
 void FakeVm::make_owner(const FakeOwner& owner) {

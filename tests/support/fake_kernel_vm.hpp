@@ -42,6 +42,7 @@ struct FakePageFacts {
   bool tdp_mmu = false;  // not on active_mmu_pages; on tdp_mmu_roots if it is a root
   bool root = false;     // of the TDP MMU
   bool listed = true;
+  bool hashed = true;  // shadow pages only
 };
 
 struct FakePage {
@@ -72,6 +73,7 @@ struct FakeSlot {
   std::uint64_t npages = 0;
   std::uint64_t hva = 0;
   unsigned flags = 0;
+  bool rmaps = false;  // rmap, lpage_info and write-tracking arrays, too
 };
 
 class FakeVcpu {
@@ -127,6 +129,12 @@ class FakeVm {
   // Links a new page there.
   FakePage grow(const FakePage& parent, unsigned index, const FakePageFacts& facts);
   void map(const FakePage& page, unsigned index, Pfn pfn, const FakeLeaf& leaf = {});
+  // Puts entry `index` of `page` into the rmap of `gfn`. Precondition: its memslot has rmaps.
+  void reverse(const FakePage& page, unsigned index, std::uint64_t gfn, unsigned as_id = 0);
+  // The kvm_rmap_head of a frame.
+  VirtAddr rmap_head(std::uint64_t gfn, unsigned level, unsigned as_id = 0) const;
+  // The hlist_head that pages of this gfn are in.
+  VirtAddr bucket(std::uint64_t gfn) const;
   // Sets the unsync bit of one entry, whatever hangs below: stale, if nothing does.
   void mark(const FakePage& parent, unsigned index);
   void set(std::string_view path, std::uint64_t value);
@@ -143,6 +151,10 @@ class FakeVm {
   void count_page();
   void write_role(const FakePage& page, const FakePageFacts& facts);
   void write_parents(const FakePage& child);
+  void make_arrays(VirtAddr at, const FakeSlot& slot);
+  void make_hash();
+  void hash_page(const FakePage& page, std::uint64_t gfn);
+  void write_spte_list(VirtAddr head, const std::vector<VirtAddr>& sptes);
 
   struct PlacedSlot {
     FakeSlot slot;
@@ -159,6 +171,7 @@ class FakeVm {
   std::array<VirtAddr, 2> sets_{};
   std::array<std::vector<PlacedSlot>, 2> slots_;  // in order of base
   std::map<VirtAddr, std::vector<Parent>> parents_;
+  std::map<VirtAddr, std::vector<VirtAddr>> rmaps_;  // SPTEs by kvm_rmap_head
 };
 
 }  // namespace kvmscope
