@@ -16,6 +16,7 @@ std::vector<Command> catalogue() {
       unsync(),
       rmap(),
       parents(),
+      spte(),
       layout(),
       info(),
       print(),

@@ -22,6 +22,7 @@ Command path();
 Command unsync();
 Command rmap();
 Command parents();
+Command spte();
 Command layout();
 Command info();
 Command print();

@@ -53,6 +53,12 @@ bool matches(const kvm::RootName& name, const kvm::Root& root) {
   return mmu && name.vcpu == root.vcpu && name.prev == root.prev && name.pae == root.pae;
 }
 
+NamedStart start_at(const kvm::Kvm& kvm, const kvm::Vm& vm, const kvm::Root& root) {
+  NamedStart start{vm.index, root.name(), kvm::start_of(root)};
+  start.tree.mmio_value = vm.fields.find(kvm.layout().vm().shadow_mmio_value);
+  return start;
+}
+
 NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::string_view text,
                         RowSink& rows) {
   const kvm::Vm vm = find_vm(kvm, name.vm, rows);
@@ -66,7 +72,7 @@ NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::str
     throw_error(live ? ErrorKind::torn : ErrorKind::usage,
                 "root slot {} is empty{} (see `roots {}`)", text, live ? " at the moment" : "",
                 name.vm);
-  return {vm.index, found->name(), kvm::start_of(*found)};
+  return start_at(kvm, vm, *found);
 }
 
 // A shadow page's address, or the physical address of a root's table.
@@ -233,9 +239,7 @@ std::vector<NamedStart> roots_of(const kvm::Kvm& kvm, const kvm::Vm& vm, RowSink
   for (const kvm::Root& root : root_slots(kvm, vm, rows)) {
     if (!root.valid || !seen.insert(root.hpa.value).second) continue;
     rows.attempt([&] { return fmt::format("root {} is left out", root.name()); },
-                 [&] {
-                   roots.push_back({vm.index, root.name(), kvm::start_of(root)});
-                 });
+                 [&] { roots.push_back(start_at(kvm, vm, root)); });
   }
   return roots;
 }

@@ -54,10 +54,11 @@ void read_mmio(const Kernel& kernel, SpteFormat& format) {
   format.mmio_value = variable(kernel, "shadow_mmio_value").value_or(0);
   format.mmio_mask = variable(kernel, "shadow_mmio_mask").value_or(mmio_type);
   if (!variable(kernel, "shadow_mmio_mask")) format.mmio_value = mmio_type;
+  format.mmio_cached = format.mmio_value != 0;
   // A bool; kallsyms and System.map know no sizes.
-  const std::optional<Symbol> caching = find(kernel, "enable_mmio_caching");
-  if (caching && kernel.memory().value<std::uint8_t>({caching->address}) == 0)
-    format.mmio_value = 0;
+  if (const std::optional<Symbol> caching = find(kernel, "enable_mmio_caching"))
+    format.mmio_cached =
+        format.mmio_mask != 0 && kernel.memory().value<std::uint8_t>({caching->address}) != 0;
 }
 
 void read_ad_type(const Kernel& kernel, bool new_layout, SpteFormat& format) {

@@ -18,7 +18,8 @@ enum class SpteKind { nonpresent, table, leaf, mmio, frozen, unknown };
 
 std::string_view name(SpteKind kind);
 
-// The mask variables of arch/x86/kvm/mmu/spte.c. One format for all VMs of a host.
+// The mask variables of arch/x86/kvm/mmu/spte.c: one format for all VMs of a host, but for what
+// marks MMIO.
 struct SpteFormat {
   std::uint64_t present = 0;
   std::uint64_t user = 0;
@@ -30,7 +31,8 @@ struct SpteFormat {
   std::uint64_t mmu_writable = 0;
   std::uint64_t acc_track = 0;
   std::uint64_t mmio_mask = 0;
-  std::uint64_t mmio_value = 0;  // 0: MMIO entries are not cached
+  bool mmio_cached = false;      // else there are no MMIO entries
+  std::uint64_t mmio_value = 0;  // since v6.10 of most VMs: see kvm->arch.shadow_mmio_value
   std::uint64_t ad_mask = 0;     // the bits that say how accessed and dirty are kept
   std::uint64_t ad_disabled = 0;
   std::uint64_t address = 0;      // where an entry holds a table's or page's address
@@ -40,7 +42,7 @@ struct SpteFormat {
   bool ept() const { return exec != 0; }
   bool is_empty(std::uint64_t spte) const { return spte == 0 || spte == empty; }
   bool is_mmio(std::uint64_t spte) const {
-    return mmio_value != 0 && (spte & mmio_mask) == mmio_value;
+    return mmio_cached && (spte & mmio_mask) == mmio_value;
   }
   // is_shadow_present_pte()
   bool is_present(std::uint64_t spte) const {

@@ -76,9 +76,15 @@ TreeStart start_of(const Kvm& kvm, const ShadowPage& page) {
   return {*table, page.level(), false, page, domain, 0};
 }
 
+SpteFormat format_of(const Kvm& kvm, const TreeStart& start) {
+  SpteFormat format = kvm.spte_format();
+  if (start.mmio_value) format.mmio_value = *start.mmio_value;
+  return format;
+}
+
 std::vector<PathStep> walk_path(const Kvm& kvm, const TreeStart& start, std::uint64_t address) {
   check_mapped(start, address);
-  const SpteFormat& format = kvm.spte_format();
+  const SpteFormat format = format_of(kvm, start);
   std::vector<PathStep> steps;
   PhysAddr table = start.table;
   std::optional<ShadowPage> page = start.page;

@@ -25,9 +25,11 @@ struct TreeStart {
   std::optional<ShadowPage> page;  // of `table`; none for special and dummy roots
   Domain domain = Domain::gva;
   std::uint64_t base = 0;  // the first address that the table maps: paeN starts at N GiB
+  std::optional<std::uint64_t> mmio_value = {};  // of its VM, where it is known and has one
 };
 TreeStart start_of(const Root& root);
 TreeStart start_of(const Kvm& kvm, const ShadowPage& page);
+SpteFormat format_of(const Kvm& kvm, const TreeStart& start);
 
 // One entry of a table, as a walk meets it.
 struct Entry {

@@ -60,7 +60,7 @@ class TreeWalk {
         start_(start),
         limits_(limits),
         visitor_(visitor),
-        format_(kvm.spte_format()),
+        format_(format_of(kvm, start)),
         steady_(kvm.kernel().steady()) {}
 
   void run() {

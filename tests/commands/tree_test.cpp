@@ -32,6 +32,17 @@ TEST(Tree, ShowsATable) {
                      "L2[0]  0x10000000000  {last.spte}  rwxu A- --  gfn 0x11d  unsync\n"));
 }
 
+TEST(Tree, KnowsTheMmioValueOfItsVm) {
+  FakeScenario scenario({.era = Era::v6_12, .ept = true, .tdp_enabled = true});
+  scenario.vm.set("arch.shadow_mmio_value", 0);  // as of a TDX guest
+  scenario.kernel.memory().poke(scenario.synced.entry(5), 0xfee00000);
+  scenario.kernel.memory().poke(scenario.synced.entry(6), 0xfee00006);
+  const std::string range = " --level 1 --range 0x8000005000+0x2000";
+  EXPECT_EQ(run(scenario.kernel, "tree 0.0.prev0" + range).column("kind"),
+            json::array({"mmio", "unknown"}));
+  EXPECT_EQ(run(scenario.kernel, "path 0.0.prev0 0x8000005000").records.back()["kind"], "mmio");
+}
+
 TEST(Tree, IsDrawnNested) {
   FakeScenario scenario;
   const FakeOutcome outcome = run_text(scenario.kernel, "tree 0.0.prev0 -f tree");
