@@ -11,6 +11,7 @@ std::vector<Command> catalogue() {
       pages(),
       slots(),
       levels(),
+      counts(),
       tree(),
       path(),
       unsync(),

@@ -17,6 +17,7 @@ Command roots();
 Command pages();
 Command slots();
 Command levels();
+Command counts();
 Command tree();
 Command path();
 Command unsync();
