@@ -13,7 +13,7 @@ from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-positio
 SCENARIOS = ("shadow", "tdp", "la57")
 KERNELS = ("6.1", "6.12")
 COMMANDS = ("vms", "vcpus", "roots", "pages", "pages --tdp", "slots", "levels", "unsync", "tree 0.0",
-            "snapshot --depth pages")
+            "snapshot --depth pages", "counts", "rmap 0", "parents 0.0", "stats")
 # Types are all there; what is at an address by name is not.
 WITH_TYPES = ("type struct kvm_mmu_page", "print ((struct kvm *)0)->mm")
 SECONDS = 120

@@ -12,12 +12,13 @@ from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-positio
 
 SCENARIOS = ("shadow", "tdp", "la57")
 KERNELS = ("6.1", "6.12")
-COMMANDS = ("vms", "vcpus", "roots", "pages", "pages --tdp", "slots", "levels", "unsync", "layout")
+COMMANDS = ("vms", "vcpus", "roots", "pages", "pages --tdp", "slots", "levels", "unsync", "layout", "counts", "rmap 0",
+            "parents 0.0", "spte 0xaa1aa25")
 LARGEST = 64 << 10
 SECONDS = 120
 
 # A pack does not know these; the kernel's own BTF does.
-NEED_ALL_TYPES = ("print ((struct kvm *)0)->mm", "type struct kvm_vcpu", "print (struct task_struct *)0")
+NEED_ALL_TYPES = ("print ((struct kvm *)0)->mm", "type struct kvm_vcpu", "print (struct task_struct *)0", "stats")
 
 
 class PackTest:

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import bad_input_test, btf_test, cron_test, debuginfod_test, excluded_test, lab_dumps, lua_test  # pylint: disable=wrong-import-position
-from lab import oracle_test, packs_test, privileges_test, series_test, snapshot_test  # pylint: disable=wrong-import-position
+from lab import mmu_test, oracle_test, packs_test, privileges_test, series_test, snapshot_test  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import Comparison, parse  # pylint: disable=wrong-import-position
 
@@ -23,6 +23,7 @@ OTHERS = ("kdump-zlib", "kdump-lzo-d17", "elf-d17")
 def compare(program: Path, scenario: str, series: str, checks: Checks) -> None:
     elf, paging, *others = lab_dumps.get(scenario, series, "elf", "paging", *OTHERS)
     oracle_test.run(f"{scenario} {series}", elf.path, elf.debug, checks)
+    mmu_test.run(program, elf.path, elf.debug, checks)
     arguments = ["--kvmscope", program, "--dump", elf.path, "--paging-dump", paging.path, "--debug", elf.debug,
                  "--scenario", scenario, "--kernel", series]
     for other in others:

@@ -9,8 +9,8 @@ from lab.oracle.backend import Fault, Field
 
 # Asked for in one run: pahole takes longest to open the file.
 NAMES = """kvm kvm_arch kvm_vcpu kvm_vcpu_arch kvm_mmu kvm_mmu_root_info kvm_mmu_page kvm_mmu_page_role kvm_rmap_head
-kvm_mmu_memory_cache
-pte_list_desc kvm_memslots kvm_memory_slot rb_node rb_root rb_root_cached list_head hlist_head hlist_node
+kvm_mmu_memory_cache kvm_vm_stat kvm_vm_stat_generic kvm_vcpu_stat kvm_vcpu_stat_generic
+pte_list_desc kvm_memslots kvm_memory_slot kvm_arch_memory_slot kvm_lpage_info rb_node rb_root rb_root_cached list_head hlist_head hlist_node
 xarray xa_node page pid upid task_struct mm_struct css_set cgroup kernfs_node dentry qstr
 module mod_kallsyms btf_module btf""".split()
 

@@ -22,6 +22,20 @@ NX = 1 << 63
 FLAG_ORDER = ("r", "w", "x", "u", "accessed", "dirty", "ad_disabled", "host_writable", "mmu_writable", "huge")
 
 
+def empty_spte(kernel: Kernel) -> int:
+    return EMPTY_SINCE_INIT_VALUE if kernel.find("kvm_vcpu.arch.mmu_shadow_page_cache.init_value") else 0
+
+
+def spte_kind(spte: int, level: int, empty: int) -> str:
+    if spte in (0, empty):
+        return "nonpresent"
+    if is_present(spte):
+        return "leaf" if is_leaf(spte, level) else "table"
+    if spte == empty | FROZEN:
+        return "frozen"
+    return "mmio" if spte & MMIO == MMIO else "unknown"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One entry of a table, empty ones included. `page` is that of the table it stands in, None in a PAE table."""
@@ -42,8 +56,7 @@ class Tree:
         self.kernel = kernel
         self.slot = slot
         self.special = slot.page is None and slot.level == PAE_LEVEL
-        has_init_value = kernel.find("kvm_vcpu.arch.mmu_shadow_page_cache.init_value")
-        self.empty = EMPTY_SINCE_INIT_VALUE if has_init_value else 0
+        self.empty = empty_spte(kernel)
         self.domain = self.domain_of_root()
 
     def domain_of_root(self) -> str:
@@ -59,16 +72,9 @@ class Tree:
         return self.kernel.table(self.kernel.direct(physical))[:PAE_ENTRIES if special else ENTRIES]
 
     def kind(self, entry: Entry) -> str:
-        spte = entry.spte
         if entry.page is None and self.special:
-            return "table" if spte & PAE_PRESENT else "nonpresent"
-        if spte in (0, self.empty):
-            return "nonpresent"
-        if is_present(spte):
-            return "leaf" if is_leaf(spte, entry.level) else "table"
-        if spte == self.empty | FROZEN:
-            return "frozen"
-        return "mmio" if spte & MMIO == MMIO else "unknown"
+            return "table" if entry.spte & PAE_PRESENT else "nonpresent"
+        return spte_kind(entry.spte, entry.level, self.empty)
 
     def size(self, level: int) -> int:
         return PAGE << 9 * (level - 1)

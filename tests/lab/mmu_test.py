@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Compares counts, stats, spte, rmap and parents with the oracle, and rmaps with trees in both directions."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import product  # pylint: disable=wrong-import-position
+from lab.checks import Checks  # pylint: disable=wrong-import-position
+from lab.oracle.commands import open_kernel  # pylint: disable=wrong-import-position
+from lab.oracle.counts import count_records, stat_records  # pylint: disable=wrong-import-position
+from lab.oracle.kernel import Kernel  # pylint: disable=wrong-import-position
+from lab.oracle.machines import vm_addresses  # pylint: disable=wrong-import-position
+from lab.oracle.rmaps import ancestors, expected_rmaps, parent_entries  # pylint: disable=wrong-import-position
+from lab.oracle.sptes import spte_lines  # pylint: disable=wrong-import-position
+
+SAMPLED_FRAMES = 40
+NOWHERE = 0xFFFFFFFF  # a frame that no memslot of the lab has
+
+
+def differences(expected: list[dict], found: list[dict]) -> list[str]:
+    """Of the fields that are expected, record by record."""
+    problems = [f"{len(found)} records, not {len(expected)}"] if len(found) != len(expected) else []
+    for wanted, given in zip(expected, found):
+        label = " ".join(f"{key} {wanted[key]}" for key in ("vm", "vcpu", "name", "spte_address") if key in wanted)
+        problems += [f"{label}: {key} is {given.get(key)!r}, not {value!r}" for key, value in wanted.items()
+                     if given.get(key) != value or isinstance(given.get(key), bool) != isinstance(value, bool)]
+        problems += [f"{label} has notes: {given['notes']}" for _ in given.get("notes", [])[:1]]
+    return problems
+
+
+def by_address(records: list[dict]) -> list[dict]:
+    return sorted(records, key=lambda record: (record["spte_address"], record["source"]))
+
+
+class MmuTest:
+    """The checks on one dump."""
+
+    def __init__(self, program: Path, dump: Path, debug: Path, checks: Checks):
+        self.program, self.dump, self.debug, self.checks = program, dump, debug, checks
+        self.title = f"{dump.parent.name}/{dump.name}"
+        self.kernel: Kernel = open_kernel("own", dump, debug)
+        self.vms = range(len(vm_addresses(self.kernel)))
+        self.rmaps: dict[int, list[dict]] = {}
+
+    def run(self) -> None:
+        self.command("counts", count_records(self.kernel))
+        self.command("stats", stat_records(self.kernel))
+        self.sptes()
+        for vm in self.vms:
+            self.rmaps_of(vm)
+        self.rmaps_and_trees()
+        self.single_frames()
+        self.parents()
+
+    def check(self, problems: list[str], remark: str) -> None:
+        self.checks.check(f"{self.title} mmu", problems, remark)
+
+    def records(self, line: str) -> tuple[list[dict], list[str]]:
+        return product.records(self.program, self.dump, self.debug, line)
+
+    def lines(self, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
+        found, problems = product.line_records(self.program, self.dump, self.debug, lines)
+        return (found, problems) if not problems else ([[] for _ in lines], problems)
+
+    def command(self, line: str, expected: list[dict]) -> None:
+        found, problems = self.records(line)
+        self.check(problems or differences(expected, found), f"{line}, {len(expected)} records")
+
+    def sptes(self) -> None:
+        """MMIO entries tell by their frame what the guest has touched, so there has to be one."""
+        expected = spte_lines(self.kernel)
+        answers, problems = self.lines(list(expected))
+        found = [records[0] if records else {} for records in answers]
+        problems = problems or differences(list(expected.values()), found)
+        kinds = Counter(record["kind"] for record in expected.values())
+        if not kinds["mmio"] or not kinds["leaf"] or not kinds["table"]:
+            problems = problems + [f"not every kind is there: {dict(kinds)}"]
+        self.check(problems, f"spte of {len(expected)} entries: {', '.join(f'{n} {kind}' for kind, n in kinds.items())}")
+
+    def rmaps_of(self, vm: int) -> None:
+        expected = by_address(expected_rmaps(self.kernel, vm))
+        found, problems = self.records(f"rmap {vm}")
+        self.rmaps[vm] = found
+        self.check(problems or differences(expected, by_address(found)), f"rmap {vm}, {len(expected)} SPTEs")
+
+    def rmaps_and_trees(self) -> None:
+        """Every leaf in the table of an active page or below a root of the TDP MMU is in the rmap of its frame (or what
+        stands in for it), and every SPTE there is such a leaf: by the product's own words alone."""
+        pages, problems = self.records("pages --tdp")
+        answers, more = self.lines([f"tree {page['sp']} --depth 0" for page in pages])
+        leaves = {(page["vm"], entry["gfn"], entry["level"], entry["spte_address"], entry["spte"], page["sp"])
+                  for page, entries in zip(pages, answers) for entry in entries if entry["kind"] == "leaf"}
+        listed = {(record["vm"], record["gfn"], record["level"], record["spte_address"], record["spte"], record["sp"])
+                  for records in self.rmaps.values() for record in records}
+        problems = problems + more + [f"in a tree but no rmap: {leaf}" for leaf in sorted(leaves - listed)] + \
+            [f"in an rmap but no tree: {leaf}" for leaf in sorted(listed - leaves)]
+        if not leaves:
+            problems.append("there is no leaf at all")
+        self.check(problems, f"rmaps and trees agree in {len(leaves)} SPTEs of {len(pages)} pages")
+
+    def single_frames(self) -> None:
+        """`rmap VM GFN` tells of a frame what `rmap VM` tells of it, and of a frame without a memslot nothing."""
+        asked = []
+        for vm, records in self.rmaps.items():
+            small = sorted({record["gfn"] for record in records if record["level"] == 1}, key=lambda gfn: int(gfn, 16))
+            step = max(1, len(small) // SAMPLED_FRAMES)
+            asked += [(vm, int(gfn, 16)) for gfn in small[::step]] + [(vm, NOWHERE)]
+        answers, problems = self.lines([f"rmap {vm} {gfn:#x}" for vm, gfn in asked])
+        for (vm, gfn), found in zip(asked, answers):
+            expected = [record for record in self.rmaps[vm]
+                        if int(record["gfn"], 16) <= gfn < int(record["gfn"], 16) + 512 ** (record["level"] - 1)]
+            if by_address(expected) != by_address(found):
+                problems = problems + [f"rmap {vm} {gfn:#x} has {len(found)} records, not {len(expected)}, or others"]
+        self.check(problems, f"rmap of {len(asked)} single frames")
+
+    def parents(self) -> None:
+        pages, problems = self.records("pages --tdp")
+        parents = parent_entries(self.kernel)
+        answers, more = self.lines([f"parents {page['sp']}" for page in pages])
+        problems = problems + more
+        for page, found in zip(pages, answers):
+            expected = {hex(spte) for spte in ancestors(self.kernel, parents, int(page["sp"], 16))}
+            given = {record["spte_address"] for record in found} - {None}
+            direct = {record["spte_address"] for record in found if record["depth"] == 1}
+            if given != expected or direct != {hex(spte) for spte in parents.get(int(page["sp"], 16), set())}:
+                problems.append(f"parents {page['sp']}: {len(given)} entries, not {len(expected)}, or others")
+            problems += [f"parents {page['sp']} does not start with it"] if found and found[0]["sp"] != page["sp"] else []
+        self.check(problems, f"parents of {len(pages)} pages")
+
+
+def run(program: Path, dump: Path, debug: Path, checks: Checks) -> None:
+    MmuTest(program, dump, debug, checks).run()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
+    parser.add_argument("--dump", type=Path, required=True, metavar="FILE", help="an ELF dump that QEMU wrote")
+    parser.add_argument("--debug", type=Path, required=True, metavar="FOLDER")
+    options = parser.parse_args()
+    checks = Checks()
+    run(options.kvmscope, options.dump, options.debug, checks)
+    return checks.status()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
