@@ -76,8 +76,7 @@ const std::vector<FieldOf<Item>>& fields() {
       {{"path_count", K::count, "ways from roots to it"},
        [](const Item& i) -> Value { return i.paths.to(i.at().page).count; }},
       {{"paths", K::words,
-        "the first 16: the root's name, or the address of a page that nothing leads to, then "
-        "level[index]"},
+        "16 at most: the root's name, or the address of one that no slot holds, then level[index]"},
        paths_of},
   };
   return all;

@@ -2,7 +2,6 @@
 
 #include "core/kvm/spte.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "commands/catalogue.hpp"
@@ -202,12 +201,8 @@ std::optional<kvm::Vm> vm_of(const kvm::Kvm& kvm, const Arguments& args,
     if (!place) break;
     const kvm::RootNames names = root_names(kvm, {vm}, rows);
     kvm::RootPaths paths(kvm, names);
-    // A page that no root of this VM leads to is named by its address.
-    const bool found = if_readable([&] {
-                         const Words& texts = paths.to(place->page).texts;
-                         return std::ranges::any_of(
-                             texts, [](const auto& text) { return !text.starts_with("0x"); });
-                       }).value_or(false);
+    const bool found =
+        if_readable([&] { return paths.to(place->page).named != 0; }).value_or(false);
     if (found) return std::move(vm);
   }
   return std::nullopt;

@@ -93,12 +93,16 @@ const RootPaths::Paths& RootPaths::to(const ShadowPage& page) {
   if (known != known_.end()) return known->second;
   check_interrupt();
   Paths paths;
-  const auto add = [&](std::string text) {
-    if (paths.texts.size() < most_texts) paths.texts.push_back(std::move(text));
+  const auto add = [&](std::string text, bool named) {
+    const std::size_t at = named ? paths.named : paths.texts.size();
+    if (at == most_texts) return;
+    paths.texts.insert(paths.texts.begin() + static_cast<std::ptrdiff_t>(at), std::move(text));
+    paths.named += named;
+    if (paths.texts.size() > most_texts) paths.texts.pop_back();
   };
   if (const auto names = names_.find(page.address); names != names_.end())
     for (const std::string& name : names->second) {
-      add(name);
+      add(name, true);
       ++paths.count;
     }
   each_parent_spte(kvm_, page, [&](VirtAddr spte) {
@@ -106,11 +110,12 @@ const RootPaths::Paths& RootPaths::to(const ShadowPage& page) {
     // Levels grow on the way up, so this ends.
     const Paths& above = to(place.page);
     paths.count += above.count;
-    for (const std::string& text : above.texts)
-      add(fmt::format("{} {}[{}]", text, place.page.level(), place.index));
+    for (std::size_t i = 0; i < above.texts.size(); ++i)
+      add(fmt::format("{} {}[{}]", above.texts[i], place.page.level(), place.index),
+          i < above.named);
   });
   if (paths.count == 0) {
-    add(fmt::format("{:#x}", page.address.value));
+    add(fmt::format("{:#x}", page.address.value), false);
     paths.count = 1;
   }
   return known_.emplace(page.address, std::move(paths)).first->second;

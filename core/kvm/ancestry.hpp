@@ -51,8 +51,10 @@ SptePlace parent_place(const Kvm& kvm, VirtAddr spte_address, const ShadowPage& 
 class RootPaths {
  public:
   struct Paths {
-    std::vector<std::string> texts;  // the first `most_texts`
-    std::uint64_t count = 0;         // of all
+    // The first `most_texts`, those from a root that some slot holds before the others.
+    std::vector<std::string> texts;
+    std::size_t named = 0;    // how many of them are
+    std::uint64_t count = 0;  // of all
   };
   static constexpr std::size_t most_texts = 16;
 

@@ -224,5 +224,22 @@ TEST(RootPaths, AreCountedThoughNotAllAreTold) {
   EXPECT_EQ(paths.to(kernel.page(one)).texts.size(), RootPaths::most_texts);
 }
 
+TEST(RootPaths, TellOfRootsInUseFirst) {
+  FakeKernel kernel;
+  FakeVm& vm = kernel.add_vm();
+  const FakePage idle = vm.add_page({.level = 2});
+  const FakePage held = vm.add_page({.level = 2});
+  const FakePage one = vm.add_page({.level = 1});
+  for (unsigned i = 0; i < 100; ++i) vm.link(idle, i, one);
+  vm.link(held, 3, one);
+  const RootNames names = {{held.address, {"0.0"}}};
+  RootPaths paths(kernel.kvm(), names);
+  const RootPaths::Paths& found = paths.to(kernel.page(one));
+  EXPECT_EQ(found.count, 101u);
+  EXPECT_EQ(found.named, 1u);
+  EXPECT_EQ(found.texts.size(), RootPaths::most_texts);
+  EXPECT_EQ(found.texts.front(), "0.0 2[3]");
+}
+
 }  // namespace
 }  // namespace kvmscope::kvm
