@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from lab.oracle.kernel import U64, Kernel
 from lab.oracle.machines import slot_addresses, vcpu_addresses, vm_addresses
+from lab.oracle.rmaps import heads, slot_arrays
 from lab.oracle.roots import Slot, slots
 from lab.oracle.shadow_pages import FRAME, active_pages, field, is_present, role
 
@@ -283,6 +284,26 @@ def descriptor_count(kernel: Kernel):
                  if (value := field(kernel, page, "parent_ptes")) & 1)
     place = kernel.field("pte_list_desc.spte_count")
     yield (value & ~3) + place.offset, (1 << 31).to_bytes(place.size, "little")
+
+
+def first_rmap(kernel: Kernel) -> int:
+    """The kvm_rmap_head of the first frame of the first VM."""
+    return slot_arrays(kernel, next(slot_addresses(kernel, vm_addresses(kernel)[0])), "rmap")[0]
+
+
+@fault
+def rmap_wild(kernel: Kernel):
+    """An SPTE that is in no memory."""
+    yield first_rmap(kernel), word(WILD)
+
+
+@fault
+def rmap_loop(kernel: Kernel):
+    """A pte_list_desc of a rmap that is its own successor."""
+    value = next(value for vm in vm_addresses(kernel) for slot in slot_addresses(kernel, vm)
+                 for _, _, value in heads(kernel, slot) if value & 1)
+    yield kernel.at(value & ~3, "pte_list_desc.more"), word(value & ~3)
+    yield first_rmap(kernel), word(value)
 
 
 @fault
