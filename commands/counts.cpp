@@ -16,6 +16,7 @@ using kvm::MmuCounts;
 // ---- for people
 
 std::string kib(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} bytes", bytes);
   return bytes % 1024 == 0 ? fmt::format("{} KiB", bytes / 1024)
                            : fmt::format("{:.1f} KiB", static_cast<double>(bytes) / 1024);
 }
@@ -68,6 +69,7 @@ std::string memory_text(const RecordView& record) {
   std::string text = fmt::format("  memory: {}", kib(record.number("total_bytes")));
   std::string_view before = ":";
   for (const auto& [words, field] : parts) {
+    if (record.number(field) == 0) continue;
     text += fmt::format("{} {} {}", before, words, kib(record.number(field)));
     before = ",";
   }

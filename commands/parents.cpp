@@ -73,11 +73,13 @@ const std::vector<FieldOf<Item>>& fields() {
 }
 
 std::string place_text(const RecordView& record) {
+  if (record.is_lost("level")) return "?";
   if (record.is_null("index")) return fmt::format("L{}", record.text("level"));
   return fmt::format("L{}[{}]", record.text("level"), record.text("index"));
 }
 
 std::string state_text(const RecordView& record) {
+  if (std::string loss = loss_text(record); !loss.empty()) return loss;
   Words words;
   for (const std::string& root : record.words("roots")) words.push_back("root " + root);
   for (const std::string_view flag : {"direct", "unsync", "invalid", "tdp_mmu"})
@@ -130,12 +132,10 @@ void show_parents(Session& session, const Arguments& args, RowSink& rows) {
 }  // namespace
 
 Command parents() {
-  const std::vector<TableColumn> columns = {{"ENTRY", Align::left, place_text},
-                                            column("SP", "sp"),
-                                            column("GFN", "gfn"),
-                                            column("SPTE ADDRESS", "spte_address"),
-                                            column("SPTE", "spte"),
-                                            {"STATE", Align::left, state_text}};
+  const std::vector<TableColumn> columns = {
+      {"ENTRY", Align::left, place_text}, known_column("SP", "sp"),
+      known_column("GFN", "gfn"),         column("SPTE ADDRESS", "spte_address"),
+      known_column("SPTE", "spte"),       {"STATE", Align::left, state_text}};
   return {
       .names = {"parents"},
       .summary = "show the entries that point to a shadow page, up to its roots",
@@ -150,6 +150,7 @@ Command parents() {
                .tree = columns,
                .dot_label =
                    [](const RecordView& record) {
+                     if (std::string loss = loss_text(record); !loss.empty()) return loss;
                      return fmt::format("{} {}\ngfn {}\n{}", place_text(record), record.text("sp"),
                                         record.text("gfn"), state_text(record));
                    }},

@@ -83,11 +83,13 @@ const std::vector<FieldOf<Item>>& fields() {
 }
 
 std::string flags_text(const RecordView& record) {
+  if (record.is_lost("flags")) return "?";
   return fmt::format("{} {} {}", permission_text(record), access_dirty_text(record),
                      writable_text(record));
 }
 
 std::string paths_text(const RecordView& record) {
+  if (std::string loss = loss_text(record); !loss.empty()) return loss;
   if (record.is_lost("paths")) return record.text("paths");
   const Words& paths = record.words("paths");
   if (paths.empty()) return "-";
@@ -258,11 +260,11 @@ Command rmap() {
       .view = {.table = {column("GFN", "gfn"),
                          column("L", "level"),
                          column("SPTE ADDRESS", "spte_address"),
-                         column("SPTE", "spte"),
+                         known_column("SPTE", "spte"),
                          {"FLAGS", Align::left, flags_text},
-                         column("KIND", "kind"),
-                         column("PFN", "pfn"),
-                         column("SP", "sp"),
+                         known_column("KIND", "kind"),
+                         known_column("PFN", "pfn"),
+                         known_column("SP", "sp"),
                          {"PATH", Align::left, paths_text}}},
       .keys = {"spte_address"},
       .examples = {"rmap 0 0x21", "rmap 0 gpa:0x21000 -f json", "rmap 1 -f jsonl"},

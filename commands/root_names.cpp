@@ -10,4 +10,14 @@ kvm::RootNames root_names(const kvm::Kvm& kvm, const std::vector<kvm::Vm>& vms, 
   return names;
 }
 
+TableColumn known_column(std::string_view header, std::string_view field) {
+  return {header, Align::left, [field](const RecordView& record) {
+            return record.is_lost(field) ? "?" : record.text(field);
+          }};
+}
+
+std::string loss_text(const RecordView& record) {
+  return record.is_lost("sp") ? record.text("sp") : "";
+}
+
 }  // namespace kvmscope

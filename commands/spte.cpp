@@ -183,8 +183,8 @@ std::string block(const RecordView& record) {
     text += fmt::format("  {} {} {}  pfn {}{}{}\n  {}\n  A/D {}{}\n", permission_text(record),
                         access_dirty_text(record), writable_text(record), record.text("pfn"),
                         record.is_null("gfn") ? "" : "  gfn ",
-                        record.is_null("gfn") ? "" : record.text("gfn"), record.text("flags"),
-                        record.text("ad_type"),
+                        record.is_null("gfn") ? "" : record.text("gfn"),
+                        fmt::join(record.words("flags"), " "), record.text("ad_type"),
                         record.is_null("memtype") ? "" : "  memory type " + record.text("memtype"));
   return text + mmio_text(record);
 }

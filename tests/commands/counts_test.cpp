@@ -33,9 +33,8 @@ TEST(Counts, ShowsAVm) {
       "  rmaps: 0 SPTEs, 0 pte_list_desc; parents: 0 pte_list_desc\n"
       "  memory: "))
       << outcome.text;
-  EXPECT_THAT(outcome.text, HasSubstr(": shadow tables 36 KiB, TDP MMU tables 0 KiB, headers "));
-  EXPECT_THAT(outcome.text, HasSubstr(", gfn tables 36 KiB, pte_list_desc 0 KiB, rmaps 0 KiB, "
-                                      "lpage_info 0 KiB, write tracking 0 KiB\n"));
+  EXPECT_THAT(outcome.text, HasSubstr(": shadow tables 36 KiB, headers "));
+  EXPECT_TRUE(outcome.text.ends_with(", gfn tables 36 KiB\n")) << outcome.text;
 }
 
 TEST(Counts, CountsPagesByLevelAndRole) {

@@ -99,6 +99,8 @@ TEST(Rmap, ShowsAnEntryThatIsInNoTable) {
   ASSERT_EQ(outcome.records.size(), 2u);  // the other is the 2 MiB page that has the frame, too
   EXPECT_EQ(outcome.records[0]["spte_address"], hex(wild));
   EXPECT_TRUE(outcome.records[0]["sp"].contains("lost"));
+  EXPECT_THAT(run_text(mapped.kernel, "rmap 0 0x300").text,
+              testing::ContainsRegex("\n0x300 +1 +0xffff[0-9a-f]+ +\\? +\\? +\\? +\\? +\\? +lost"));
 }
 
 TEST(Rmap, EndsWhereAChainIsARing) {
@@ -177,6 +179,8 @@ TEST(Parents, ThatCannotBeReadAreLost) {
   EXPECT_EQ(outcome.status, 5);
   ASSERT_EQ(outcome.records.size(), 2u);
   EXPECT_TRUE(outcome.records[1]["sp"].contains("lost"));
+  EXPECT_THAT(run_text(scenario.kernel, scenario.named("parents {unsync} -f tree")).text,
+              HasSubstr("\n└─ ?  ?                   ?      0x1238  ?  lost(0x1238 is not the"));
 }
 
 }  // namespace
