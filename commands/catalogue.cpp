@@ -18,6 +18,7 @@ std::vector<Command> catalogue() {
       rmap(),
       parents(),
       spte(),
+      translate(),
       stats(),
       layout(),
       info(),

@@ -24,6 +24,7 @@ Command unsync();
 Command rmap();
 Command parents();
 Command spte();
+Command translate();
 Command stats();
 Command layout();
 Command info();

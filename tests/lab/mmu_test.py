@@ -16,9 +16,12 @@ from lab.oracle.kernel import Kernel  # pylint: disable=wrong-import-position
 from lab.oracle.machines import vm_addresses  # pylint: disable=wrong-import-position
 from lab.oracle.rmaps import ancestors, expected_rmaps, parent_entries  # pylint: disable=wrong-import-position
 from lab.oracle.sptes import spte_lines  # pylint: disable=wrong-import-position
+from lab.oracle.translate import translate_records  # pylint: disable=wrong-import-position
 
 SAMPLED_FRAMES = 40
 NOWHERE = 0xFFFFFFFF  # a frame that no memslot of the lab has
+UNMAPPED = [0x3F0, 0x7FFF, NOWHERE]  # frames that no SPTE maps, or none in all VMs
+PAGE = 4096
 
 
 def differences(expected: list[dict], found: list[dict]) -> list[str]:
@@ -55,6 +58,7 @@ class MmuTest:
         self.rmaps_and_trees()
         self.single_frames()
         self.parents()
+        self.translations()
 
     def check(self, problems: list[str], remark: str) -> None:
         self.checks.check(f"{self.title} mmu", problems, remark)
@@ -130,6 +134,25 @@ class MmuTest:
                 problems.append(f"parents {page['sp']}: {len(given)} entries, not {len(expected)}, or others")
             problems += [f"parents {page['sp']} does not start with it"] if found and found[0]["sp"] != page["sp"] else []
         self.check(problems, f"parents of {len(pages)} pages")
+
+    def translations(self) -> None:
+        """Addresses in the middle of frames that SPTEs map, and of others."""
+        asked = []
+        for vm, records in self.rmaps.items():
+            mapped = sorted({int(record["gfn"], 16) for record in records})
+            step = max(1, len(mapped) // SAMPLED_FRAMES)
+            asked += [(vm, gfn * PAGE + 0xABC) for gfn in mapped[::step] + UNMAPPED]
+        answers, problems = self.lines([f"translate {vm} {gpa:#x}" for vm, gpa in asked])
+        agreed = mapped_in_host = 0
+        for (vm, gpa), found in zip(asked, answers):
+            expected = translate_records(self.kernel, vm, gpa, self.rmaps[vm])
+            for record in found:
+                record["mapped by"] = sorted((spte["spte_address"], spte["hpa"]) for spte in record["sptes"])
+            problems = problems + differences(expected, found)
+            agreed += sum(record["agree"] is True for record in expected)
+            mapped_in_host += sum(record["hpa"] is not None for record in expected)
+        problems += ["no frame is mapped by both"] * (not agreed)
+        self.check(problems, f"translate, {len(asked)} addresses, {mapped_in_host} in the host, {agreed} mapped by both alike")
 
 
 def run(program: Path, dump: Path, debug: Path, checks: Checks) -> None:

@@ -13,7 +13,7 @@ from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-positio
 SCENARIOS = ("shadow", "tdp", "la57")
 KERNELS = ("6.1", "6.12")
 COMMANDS = ("vms", "vcpus", "roots", "pages", "pages --tdp", "slots", "levels", "unsync", "layout", "counts", "rmap 0",
-            "parents 0.0", "spte 0xaa1aa25")
+            "parents 0.0", "translate 0 0x10008", "spte 0xaa1aa25")
 LARGEST = 64 << 10
 SECONDS = 120
 
