@@ -41,9 +41,7 @@ struct SpteFormat {
 
   bool ept() const { return exec != 0; }
   bool is_empty(std::uint64_t spte) const { return spte == 0 || spte == empty; }
-  bool is_mmio(std::uint64_t spte) const {
-    return mmio_cached && (spte & mmio_mask) == mmio_value;
-  }
+  bool is_mmio(std::uint64_t spte) const { return mmio_cached && (spte & mmio_mask) == mmio_value; }
   // is_shadow_present_pte()
   bool is_present(std::uint64_t spte) const {
     return mmu_present != 0 ? (spte & mmu_present) != 0 : spte != 0 && !is_mmio(spte);
