@@ -162,8 +162,13 @@ XArrayLayout Kvm::vcpu_array_layout(const Vm& vm) const {
 ShadowPage Kvm::shadow_page(VirtAddr address) const {
   return with_context([&] { return fmt::format("reading shadow page {:#x}", address.value); },
                       [&] {
-                        return decode_page(layout_.page(), layout_.role(),
-                                           StructCopy(layout_.page(), memory(), address));
+                        const StructCopy copy(layout_.page(), memory(), address);
+                        // Fresh pages are zeros, in a vCPU's cache and while one is put on the list
+                        // (kvm_mmu_alloc_shadow_page()): no fault of KVM's, however long it lasts.
+                        if (kernel_.steady() != nullptr && copy.get(layout_.page().role) == 0)
+                          throw_error(ErrorKind::torn,
+                                      "it has no role: it was freed, or KVM is just making it");
+                        return decode_page(layout_.page(), layout_.role(), copy);
                       });
 }
 

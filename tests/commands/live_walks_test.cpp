@@ -36,6 +36,16 @@ TEST_F(Live, APageThatIsZappedAfterItWasFoundIsTorn) {
   EXPECT_EQ(of_sp(outcome, scenario.root)["truth"], "stable");
 }
 
+TEST_F(Live, APageOfZerosIsTornHoweverLongItStaysSo) {
+  set(scenario.synced, "role.word", 0);
+  const FakeOutcome outcome = live.run("pages");
+  EXPECT_EQ(outcome.status, 4) << "its fields are not known";
+  const json record = of_sp(outcome, scenario.synced);
+  EXPECT_EQ(record["truth"], "torn");
+  EXPECT_THAT(record["level"]["lost"].get<std::string>(), HasSubstr("it has no role"));
+  EXPECT_EQ(of_sp(outcome, scenario.root)["truth"], "stable");
+}
+
 TEST_F(Live, APageThatWasFreedAndIsAnotherOneNowIsTorn) {
   live.before_read_of(member(scenario.synced, "gfn"), 2,
                       [&] { set(scenario.synced, "gfn", 0x777); });
