@@ -4,6 +4,7 @@
 #include "commands/shell/session.hpp"
 #include "commands/steady.hpp"
 #include "core/kvm/kvm.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
@@ -55,7 +56,7 @@ void report_kernel(const Kernel& kernel, Report& report) {
 void report_modules(const Kernel& kernel, Report& report) {
   report.section("modules");
   report.add("loaded", fmt::format("{}", kernel.modules().size()));
-  for (const std::string_view name : {"kvm", "kvm_amd", "kvm_intel"}) {
+  for (const std::string_view name : kvm_modules) {
     const Module* module = kernel.module(name);
     if (module == nullptr) continue;
     report.add(name, value_or_lost([&]() -> Value {

@@ -2,6 +2,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/entries.hpp"
+#include "commands/guest_arguments.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/steady.hpp"
 #include "commands/targets.hpp"
@@ -28,11 +29,6 @@ std::string target_text(const RecordView& record) {
   if (record.is_null("sp")) return "no shadow page";
   return fmt::format("{} gfn {}{}", record.text("sp"), record.text("gfn"),
                      record.flag("unsync") ? " unsync" : "");
-}
-
-std::uint64_t address_of(std::string_view text) {
-  if (text.starts_with("gfn:")) return parse_number(text.substr(4)) << page_shift;
-  return parse_number(text.starts_with("gpa:") ? text.substr(4) : text);
 }
 
 // Why a guest write through this leaf would fault, in the order that a fault handler asks.
@@ -88,7 +84,7 @@ void show_steps(const kvm::Kvm& kvm, const NamedStart& root, std::uint64_t addre
 void show_path(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   const NamedStart root = find_root(kvm, *args.text("ROOT"), rows);
-  const std::uint64_t address = address_of(*args.text("ADDRESS"));
+  const std::uint64_t address = parse_gpa(*args.text("ADDRESS")).value;
   if (kvm.kernel().steady() == nullptr) return show_steps(kvm, root, address, rows);
   steadily(kvm.kernel(), rows,
            {.make = [&](std::size_t) { show_steps(kvm, root, address, rows); },

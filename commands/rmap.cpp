@@ -4,6 +4,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/entries.hpp"
+#include "commands/guest_arguments.hpp"
 #include "commands/root_names.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/steady.hpp"
@@ -229,31 +230,23 @@ class Search {
   std::uint64_t found_ = 0;
 };
 
-Gfn frame(std::string_view text) {
-  if (text.starts_with("gpa:")) return {parse_number(text.substr(4)) >> page_shift};
-  return {parse_number(text.starts_with("gfn:") ? text.substr(4) : text)};
-}
-
 void show_rmap(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Vm vm = find_vm(session.kvm(), *args.text("VM"), rows);
   std::optional<Gfn> gfn;
-  if (const std::optional<std::string> text = args.text("GFN")) gfn = frame(*text);
+  if (const std::optional<std::string> text = args.text("GFN")) gfn = parse_gfn(*text);
   Search(session, vm, gfn, rows).run();
 }
 
 }  // namespace
 
 Command rmap() {
-  Argument vm = vm_argument();
-  vm.optional = false;
-  vm.help = "an index (3), an id (95-4), pid:95 or the address of a struct kvm";
   return {
       .names = {"rmap"},
       .summary = "show every SPTE that maps a guest frame, with the way to it from roots",
       .details =
           "Of shadow pages from the rmaps of the memslots, at every level. The TDP MMU has none:\n"
           "its trees are walked. Without GFN: of every frame.",
-      .arguments = {vm,
+      .arguments = {one_vm_argument(),
                     {"GFN", ArgumentKind::address, "a guest frame: a number, gfn:N or gpa:N",
                      true}},
       .columns = columns_of(fields()),

@@ -5,6 +5,7 @@
 
 #include "commands/catalogue.hpp"
 #include "commands/entries.hpp"
+#include "commands/guest_arguments.hpp"
 #include "commands/root_names.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/steady.hpp"
@@ -217,15 +218,10 @@ void show(const kvm::Kvm& kvm, const kvm::Vm& vm, GuestPhysAddr gpa, const kvm::
                     gpa.value, vm.index, vm.index));
 }
 
-GuestPhysAddr address_of(std::string_view text) {
-  if (text.starts_with("gfn:")) return {parse_number(text.substr(4)) << page_shift};
-  return {parse_number(text.starts_with("gpa:") ? text.substr(4) : text)};
-}
-
 void translate_address(Session& session, const Arguments& args, RowSink& rows) {
   const kvm::Kvm& kvm = session.kvm();
   const kvm::Vm vm = find_vm(kvm, *args.text("VM"), rows);
-  const GuestPhysAddr gpa = address_of(*args.text("ADDRESS"));
+  const GuestPhysAddr gpa = parse_gpa(*args.text("ADDRESS"));
   const kvm::RootNames names = root_names(kvm, {vm}, rows);
   steadily_by_vm(
       kvm, rows, {vm}, [](const kvm::Vm&) { return std::string("the address is not translated"); },
@@ -235,16 +231,13 @@ void translate_address(Session& session, const Arguments& args, RowSink& rows) {
 }  // namespace
 
 Command translate() {
-  Argument vm = vm_argument();
-  vm.optional = false;
-  vm.help = "an index (3), an id (95-4), pid:95 or the address of a struct kvm";
   return {
       .names = {"translate"},
       .summary = "say where a guest physical address lies in the host, and whether KVM agrees",
       .details =
           "By its memslot and the page tables of the process that owns the VM, beside every SPTE\n"
           "that maps it. Right after the host took a page away KVM may still be about to follow.",
-      .arguments = {vm,
+      .arguments = {one_vm_argument(),
                     {"ADDRESS", ArgumentKind::address,
                      "a guest physical address: a number, gpa:N or gfn:N"}},
       .columns = columns_of(fields()),

@@ -1,13 +1,13 @@
 #include "core/kernel/kernel_btf.hpp"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include "core/base/error.hpp"
 #include "core/base/file.hpp"
 #include "core/kernel/fields.hpp"
 #include "core/object/containers.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
@@ -15,7 +15,6 @@ namespace {
 // Debian's vmlinux has 5 MB of it, kvm 170 KB.
 constexpr std::uint64_t most_bytes = 64 << 20;
 constexpr std::uint64_t most_modules = 10'000;
-constexpr std::array<std::string_view, 3> kvm_modules = {"kvm", "kvm_amd", "kvm_intel"};
 
 // struct btf_module, kernel/bpf/btf.c.
 struct BtfModuleFields : FieldGroup {
@@ -32,10 +31,6 @@ struct BtfFields : FieldGroup {
   Field data_size = field({"data_size"});
   Field name = field({"name"});
 };
-
-bool is_kvm(std::string_view name) {
-  return std::find(kvm_modules.begin(), kvm_modules.end(), name) != kvm_modules.end();
-}
 
 std::vector<std::byte> read_blob(const VirtReader& memory, VirtAddr at, std::uint64_t size) {
   if (size > most_bytes)
@@ -82,7 +77,7 @@ void KernelBtf::add_modules(const VirtReader& memory, VirtAddr head) {
         const StructCopy module(module_fields, memory, node - module_fields.list.offset);
         const StructCopy btf(fields, memory, module.pointer(module_fields.btf));
         const std::string name = text_of(btf.bytes(fields.name));
-        if (is_kvm(name))
+        if (std::ranges::find(kvm_modules, name) != kvm_modules.end())
           add_module(name, read_blob(memory, btf.pointer(fields.data), btf.get(fields.data_size)));
       },
       most_modules);
@@ -120,9 +115,7 @@ std::string_view KernelBtf::limits() const {
 
 const TypeSource* KernelBtf::types(std::string_view module) const {
   if (module == "vmlinux") return vmlinux_.get();
-  std::string name(module);
-  std::replace(name.begin(), name.end(), '-', '_');
-  const auto found = modules_.find(name);
+  const auto found = modules_.find(kernel_name(module));
   return found != modules_.end() ? found->second.get() : nullptr;
 }
 

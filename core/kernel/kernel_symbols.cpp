@@ -128,11 +128,14 @@ std::optional<Symbol> Kernel::find_in_vmlinux(std::string_view name) const {
 
 std::optional<Symbol> Kernel::find_symbol(std::string_view module, std::string_view name) const {
   if (module == "vmlinux") return find_in_vmlinux(name);
-  const ModuleSymbols* symbols = live_ == nullptr  ? symbols_of(this->module(module))
-                                 : knows_symbols() ? symbols_in_memory(module)
-                                                   : nullptr;
+  const bool has_list = live_ == nullptr;  // of modules, with where their symbols are
+  const ModuleSymbols* symbols = nullptr;
+  if (has_list)
+    symbols = symbols_of(this->module(module));
+  else if (knows_symbols())
+    symbols = symbols_in_memory(module);
   if (symbols != nullptr) return symbols->find(name);
-  return live_ != nullptr ? live_->symbols().find(module, name) : std::nullopt;
+  return has_list ? std::nullopt : live_->symbols().find(module, name);
 }
 
 // While the kernel runs: its list of modules and their tables are read faster than a hundred

@@ -4,19 +4,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <filesystem>
 
 #include "core/base/error.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
 
 namespace fs = std::filesystem;
-
-// The modules whose symbols and places kvmscope depends on.
-constexpr std::array<std::string_view, 3> kvm_modules = {"kvm", "kvm_amd", "kvm_intel"};
 
 std::string path_in(const std::string& root, std::string_view name) {
   return (fs::path(root) / name).string();
@@ -113,8 +110,7 @@ std::vector<Module> LiveSystem::read_modules() const {
 }
 
 std::string LiveSystem::build_id(std::string_view module) const {
-  std::string name(module);
-  std::replace(name.begin(), name.end(), '-', '_');
+  const std::string name = kernel_name(module);
   const auto known = build_ids_.find(name);
   return known != build_ids_.end() ? known->second : read_build_id(name);
 }

@@ -10,6 +10,7 @@
 
 #include "core/base/error.hpp"
 #include "core/object/containers.hpp"
+#include "core/types/type_modules.hpp"
 
 namespace kvmscope {
 namespace {
@@ -83,8 +84,7 @@ std::vector<Module> read_modules(const ModuleFields& fields, const VirtReader& m
 }
 
 const Module* find_module(const std::vector<Module>& modules, std::string_view name) {
-  std::string wanted(name);
-  std::replace(wanted.begin(), wanted.end(), '-', '_');
+  const std::string wanted = kernel_name(name);
   const auto found = std::find_if(modules.begin(), modules.end(),
                                   [&](const Module& module) { return module.name == wanted; });
   return found != modules.end() ? &*found : nullptr;

@@ -2,6 +2,7 @@
 
 #include <set>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "core/base/interrupt.hpp"
@@ -58,7 +59,8 @@ class Counter {
     count.obsolete += is_obsolete(page);
     mix(page.role.word);
     count_memory(page);
-    if (page.role.invalid) invalid_.insert(page.address);
+    if (!page.tdp_mmu) counted_.insert(page.address.value);
+    if (page.role.invalid && page.root_count > 0 && !page.tdp_mmu) ++counts_.invalid_roots;
   }
 
   bool is_obsolete(const ShadowPage& page) const {
@@ -98,21 +100,23 @@ class Counter {
 
   void count_bucket(VirtAddr head, std::uint64_t& length) {
     const PageFields& fields = kvm_.layout().page();
-    with_context(
-        [&] { return fmt::format("walking mmu_page_hash of VM {}", vm_.index); },
-        [&] {
-          walk_hlist(kvm_.memory(), head, [&](VirtAddr node) {
-            ++length;
-            attempt([&] { count_hashed(kvm_.shadow_page(node - fields.hash_link.offset)); });
-          });
-        });
+    with_context([&] { return fmt::format("walking mmu_page_hash of VM {}", vm_.index); },
+                 [&] {
+                   walk_hlist(kvm_.memory(), head, [&](VirtAddr node) {
+                     ++length;
+                     const VirtAddr page = node - fields.hash_link.offset;
+                     if (!counted_.contains(page.value))
+                       attempt([&] { count_hashed(kvm_.shadow_page(page)); });
+                   });
+                 });
   }
 
   // Roots that were zapped are taken off the active list, since v5.10, but stay in the hash.
   void count_hashed(const ShadowPage& page) {
     if (!page.role.invalid) return;
     if (page.root_count > 0) ++counts_.invalid_roots;
-    if (invalid_.insert(page.address).second) count_memory(page);
+    count_memory(page);
+    counted_.insert(page.address.value);
   }
 
   // ---- the TDP MMU
@@ -189,7 +193,7 @@ class Counter {
   const std::function<void(const Error&)>& lost_;
   const SpteFormat format_ = kvm_.spte_format();
   MmuCounts counts_;
-  std::set<VirtAddr> invalid_;  // pages that were counted
+  std::unordered_set<std::uint64_t> counted_;  // shadow pages, by address: each is read once
   std::set<VirtAddr> tdp_;
 };
 
