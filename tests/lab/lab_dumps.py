@@ -16,6 +16,7 @@ class LabDump:
     path: Path
     debug: Path
     release: str
+    console: Path
 
 
 @cache
@@ -23,6 +24,7 @@ def get(scenario: str, series: str, *formats: str) -> tuple[LabDump, ...]:
     """One for each format, all of the same stopped machine."""
     command = [LAB, "dump", scenario, "--kernel", series, "--format", ",".join(formats), "--json"]
     answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
-    found = {file["format"]: LabDump(Path(file["path"]), Path(file["debug"]), file["kernel"])
+    found = {file["format"]: LabDump(Path(file["path"]), Path(file["debug"]), file["kernel"],
+                                    Path(file["console"]))
              for file in json.loads(answer)}
     return tuple(found[name] for name in formats)

@@ -14,12 +14,16 @@ uint64_t address_of(uint64_t entry) {
 
 }  // namespace
 
-PageTables::PageTables(Memory& memory, const PagingMode& mode)
-    : memory_(&memory), mode_(mode), root_(memory.allocate_page()) {}
+PageTables::PageTables(Memory& memory, const PagingMode& mode, uint64_t root_offset)
+    : memory_(&memory), mode_(mode), root_(memory.allocate_page() + root_offset) {}
 
-void PageTables::map(uint64_t virtual_address, uint64_t guest_address, int level) {
-  write(make_entry(virtual_address, level),
-        guest_address | kPresentWritableUser | (level > 1 ? kHuge : 0));
+void PageTables::map(uint64_t virtual_address, uint64_t guest_address, int level, uint64_t flags) {
+  put(virtual_address, level,
+      guest_address | kPresentWritableUser | (level > 1 ? kHuge : 0) | flags);
+}
+
+void PageTables::put(uint64_t virtual_address, int level, uint64_t entry) {
+  write(make_entry(virtual_address, level), entry);
 }
 
 void PageTables::link(uint64_t virtual_address, int level, uint64_t table) {

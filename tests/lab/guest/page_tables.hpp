@@ -23,16 +23,21 @@ constexpr PagingMode kTwoLevel{"2-level", 2, 4, 10, 7};
 
 class PageTables {
  public:
-  PageTables(Memory& memory, const PagingMode& mode);
+  // root_offset: where in its page the root starts; that of PAE is smaller than a page.
+  PageTables(Memory& memory, const PagingMode& mode, uint64_t root_offset = 0);
 
   const PagingMode& mode() const { return mode_; }
   uint64_t root() const { return root_; }
 
-  // Maps one page: 4 KiB at level 1, a huge page at level 2. Makes the tables in between.
-  void map(uint64_t virtual_address, uint64_t guest_address, int level = 1);
+  // Maps one page: 4 KiB at level 1, a huge page above. `flags` are more of the entry's bits. Makes
+  // the tables in between.
+  void map(uint64_t virtual_address, uint64_t guest_address, int level = 1, uint64_t flags = 0);
 
   // Makes the entry of virtual_address at `level` point to a table that exists already.
   void link(uint64_t virtual_address, int level, uint64_t table);
+
+  // Writes an entry as it is given. Makes the tables above it.
+  void put(uint64_t virtual_address, int level, uint64_t entry);
 
   // Guest physical address of the table of `level` / of the entry of `level` that translates
   // virtual_address.

@@ -182,9 +182,13 @@ void Vm::change_cr3(int vcpu, uint64_t times) {
   }
 }
 
-void Vm::run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code, Rest rest) {
-  std::promise<pid_t> there;
-  std::future<pid_t> thread_id = there.get_future();
+int Vm::run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code, Rest rest) {
+  struct Sleeper {
+    pid_t thread;
+    int vcpu;
+  };
+  std::promise<Sleeper> there;
+  std::future<Sleeper> resting = there.get_future();
   std::thread thread([this, id, &mode, cr3, code, rest, there = std::move(there)]() mutable {
     pthread_setname_np(pthread_self(), ("vcpu-" + std::to_string(id)).c_str());
     int vcpu = create_vcpu(id);
@@ -195,13 +199,22 @@ void Vm::run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code,
     kvm_ioctl(vcpu, KVM_GET_SREGS, "KVM_GET_SREGS", &special);
     say("guest vm=%s vcpu=%u mode=%s cr3=%#llx state=%s", name_.c_str(), id, mode.name,
         LongLong(special.cr3), rest == Rest::outside ? "halted" : "blocked");
-    there.set_value(gettid());
+    there.set_value({gettid(), vcpu});
     if (rest == Rest::in_kernel) run_to(KVM_EXIT_HLT, vcpu, run);
     for (;;) pause();
   });
   thread.detach();
-  pid_t sleeper = thread_id.get();
-  if (rest == Rest::in_kernel) wait_for_sleep(sleeper);
+  Sleeper sleeper = resting.get();
+  if (rest == Rest::in_kernel) wait_for_sleep(sleeper.thread);
+  return sleeper.vcpu;
+}
+
+std::optional<uint64_t> Vm::translate(int vcpu, uint64_t virtual_address) {
+  kvm_translation translation{};
+  translation.linear_address = virtual_address;
+  kvm_ioctl(vcpu, KVM_TRANSLATE, "KVM_TRANSLATE", &translation);
+  if (!translation.valid) return std::nullopt;
+  return translation.physical_address;
 }
 
 uint64_t Vm::statistic(const char* counter) const {

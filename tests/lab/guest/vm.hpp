@@ -5,6 +5,7 @@
 
 #include <linux/kvm.h>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,12 @@ class Vm {
   // Gives a vCPU another address space from outside, so often: each time KVM resets its MMU.
   void change_cr3(int vcpu, uint64_t times);
 
-  // Makes a vCPU with its own thread and returns when its guest has reached the HLT.
-  void run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code,
-                Rest rest = Rest::outside);
+  // Makes a vCPU with its own thread and returns it when its guest has reached the HLT.
+  int run_vcpu(unsigned id, const CpuMode& mode, uint64_t cr3, uint64_t code,
+               Rest rest = Rest::outside);
+
+  // Where KVM's own walk of the guest's tables leads; nothing when it faults.
+  static std::optional<uint64_t> translate(int vcpu, uint64_t virtual_address);
 
   // A counter of this VM in debugfs; also says its value to the lab.
   uint64_t statistic(const char* counter) const;
