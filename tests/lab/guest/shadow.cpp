@@ -1,6 +1,7 @@
 // Guests for KVM's shadow MMU: every paging mode, tasks that switch CR3, leaf tables left unsync.
 #include "tests/lab/guest/scenario.hpp"
 #include "tests/lab/guest/task.hpp"
+#include "tests/lab/guest/truth.hpp"
 
 #include <initializer_list>
 
@@ -44,6 +45,18 @@ std::vector<uint64_t> joined(std::initializer_list<std::vector<uint64_t>> parts)
   return all;
 }
 
+// Of the running task: its page tables as it sees them, which are not zero, and its data, which is.
+void say_translations(const Vm& vm, unsigned vcpu, Memory& memory, const Task& running) {
+  Truth truth(vm, vcpu, {&memory});
+  truth.add({kWindow, memory.start(), kWindowBytes});
+  for (uint64_t leaf : running.leaves) {
+    uint64_t entry = running.tables.entry(leaf, 1);
+    truth.say_translation(kWindow + entry);
+    truth.add({leaf, memory.at<uint32_t>(entry) & ~uint32_t{kPageSize - 1}, kPageSize});
+    truth.say_translation(leaf + 0x7f5);
+  }
+}
+
 // A vCPU that goes round its tasks twice, so that its previous roots fill, and leaves all of them
 // with unsync leaves.
 void run_tasks(Vm& vm, Memory& memory, unsigned vcpu, const CpuMode& mode,
@@ -57,6 +70,7 @@ void run_tasks(Vm& vm, Memory& memory, unsigned vcpu, const CpuMode& mode,
   program.halt();
   vm.run_vcpu(vcpu, mode, tasks.front().tables.root(), program.start());
   say_tasks(vm, vcpu, tasks);
+  say_translations(vm, vcpu, memory, tasks.back());
 }
 
 std::vector<Task> make_tasks(Memory& memory, const PagingMode& mode, unsigned vcpu, int count,

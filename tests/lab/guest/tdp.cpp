@@ -3,6 +3,7 @@
 #include "tests/lab/guest/report.hpp"
 #include "tests/lab/guest/scenario.hpp"
 #include "tests/lab/guest/task.hpp"
+#include "tests/lab/guest/truth.hpp"
 
 namespace lab {
 namespace {
@@ -33,6 +34,10 @@ void write_pages(Program& program, uint64_t start, int pages, uint64_t step) {
 void run(Vm& vm, Memory& memory, unsigned vcpu, Program& program) {
   program.halt();
   vm.run_vcpu(vcpu, kLongMode, identity_tables(memory).root(), program.start());
+  Truth truth(vm, vcpu, {&memory});
+  truth.add({0, 0, 4096 * kMiB});
+  truth.say_translation(program.start() + 3);
+  truth.say_translation(kDevice + 0x123);
 }
 
 Program program_of(Memory& memory, unsigned vcpu) {
