@@ -19,6 +19,7 @@ std::vector<Command> catalogue() {
       parents(),
       spte(),
       translate(),
+      guest(),
       stats(),
       layout(),
       info(),

@@ -25,6 +25,7 @@ Command rmap();
 Command parents();
 Command spte();
 Command translate();
+Command guest();
 Command stats();
 Command layout();
 Command info();

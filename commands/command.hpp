@@ -47,7 +47,8 @@ struct Argument {
   ArgumentKind kind = ArgumentKind::text;
   std::string_view help;
   bool optional = false;
-  bool repeated = false;  // the last one may come any number of times
+  bool repeated = false;                     // the last one may come any number of times
+  std::vector<std::string_view> words = {};  // all that it can be; empty: anything of its kind
 };
 
 struct Option {

@@ -5,6 +5,8 @@
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/targets.hpp"
+#include "core/kvm/guest_paging.hpp"
+#include "core/kvm/registers.hpp"
 
 namespace kvmscope {
 namespace {
@@ -60,11 +62,6 @@ constexpr std::array<Request, 27> requests = {{{0, "TLB_FLUSH"},
                                                {37, "MSR_FILTER_CHANGED"},
                                                {39, "MMU_FREE_OBSOLETE_ROOTS"}}};
 
-constexpr std::uint64_t cr0_pg = 1ULL << 31;
-constexpr std::uint64_t cr4_pae = 1ULL << 5;
-constexpr std::uint64_t cr4_la57 = 1ULL << 12;
-constexpr std::uint64_t efer_lma = 1ULL << 10;
-
 template <std::size_t N>
 std::string word_of(const std::array<std::string_view, N>& words, std::uint64_t value) {
   return value < N ? std::string(words[value]) : fmt::format("{}", value);
@@ -78,36 +75,6 @@ Value request_words(const Item& item) {
     const auto known = std::find_if(requests.begin(), requests.end(),
                                     [&](const Request& request) { return request.bit == bit; });
     words.push_back(known != requests.end() ? std::string(known->word) : fmt::format("bit{}", bit));
-  }
-  return words;
-}
-
-std::string paging(const Item& item) {
-  const std::uint64_t cr4 = item.get(item.layout().cr4);
-  if ((item.get(item.layout().cr0) & cr0_pg) == 0) return "none";
-  if ((item.get(item.layout().efer) & efer_lma) != 0)
-    return (cr4 & cr4_la57) != 0 ? "5-level" : "4-level";
-  return (cr4 & cr4_pae) != 0 ? "pae" : "32-bit";
-}
-
-// A clear bit in regs_avail says that the hardware holds a newer value. enum kvm_reg
-// (asm/kvm_host.h) numbers the bits; a register that it does not name is never cached late.
-Value stale_words(const Item& item) {
-  const std::uint64_t available = item.get(item.layout().regs_avail);
-  const Type* numbers =
-      item.kvm.kernel().layout_types().find(TypeKind::enumeration, "kvm_reg").type;
-  struct Register {
-    std::string_view enumerator, word;
-  };
-  constexpr std::array<Register, 3> cached = {
-      {{"VCPU_EXREG_CR0", "cr0"}, {"VCPU_EXREG_CR3", "cr3"}, {"VCPU_EXREG_CR4", "cr4"}}};
-  Words words;
-  for (const Register& reg : cached) {
-    if (numbers == nullptr) break;
-    for (const Enumerator& number : numbers->enumerators)
-      if (number.name == reg.enumerator && number.value >= 0 && number.value < 64 &&
-          (available >> number.value & 1) == 0)
-        words.emplace_back(reg.word);
   }
   return words;
 }
@@ -157,7 +124,9 @@ const std::vector<FieldOf<Item>>& fields() {
       {{"requests", K::words, "KVM_REQ_* pending"}, request_words},
       {{"mmu", K::text, "which mmu builds the page tables: root_mmu or guest_mmu"}, active_mmu},
       {{"paging", K::text, "of the guest: none, 32-bit, pae, 4-level, 5-level"},
-       [](const Item& i) -> Value { return paging(i); }},
+       [](const Item& i) -> Value {
+         return std::string(kvm::paging_name(kvm::control_registers(i.kvm, i.vcpu)));
+       }},
       {{"cr0", K::hex, "as cached"},
        [](const Item& i) -> Value { return Hex(i.get(i.layout().cr0)); }},
       {{"cr3", K::hex, "as cached"},
@@ -166,7 +135,8 @@ const std::vector<FieldOf<Item>>& fields() {
        [](const Item& i) -> Value { return Hex(i.get(i.layout().cr4)); }},
       {{"efer", K::hex, "as cached"},
        [](const Item& i) -> Value { return Hex(i.get(i.layout().efer)); }},
-      {{"stale", K::words, "cached registers that may be old"}, stale_words},
+      {{"stale", K::words, "cached registers that may be old"},
+       [](const Item& i) -> Value { return kvm::stale_registers(i.kvm, i.vcpu); }},
   };
   return all;
 }

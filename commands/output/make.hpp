@@ -15,6 +15,7 @@ RendererPtr make_json(const RenderJob& job, Output& out, Messages& messages);
 RendererPtr make_jsonl(const RenderJob& job, Output& out, Messages& messages);
 RendererPtr make_report(const RenderJob& job, Output& out, Messages& messages);
 RendererPtr make_csv(const RenderJob& job, Output& out, Messages& messages);
+RendererPtr make_raw(const RenderJob& job, Output& out, Messages& messages);
 RendererPtr make_dot(const RenderJob& job, Output& out, Messages& messages);
 
 // Keeps all records, then hands them to `renderer` in order of job.options.sort.

@@ -33,6 +33,7 @@ const std::vector<OutputFormat>& formats() {
       {"csv", "comma-separated values with a header", make_csv},
       {"dot", "a graph for Graphviz", make_dot},
       {"report", "one JSON object with target, time, truth, notes and records", make_report},
+      {"raw", "bytes of memory as they are, of commands that read some", make_raw},
   };
   return all;
 }

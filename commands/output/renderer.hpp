@@ -34,6 +34,7 @@ struct RenderJob {
   std::optional<std::string> truth;
   std::string time;  // for reports: UTC, ISO 8601
   bool color = false;
+  bool terminal = false;
   bool screen = false;  // on a terminal of its own: a round replaces the one before it
 };
 

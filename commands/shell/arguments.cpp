@@ -17,6 +17,13 @@ void check_value(ArgumentKind kind, std::string_view text, std::size_t column) {
   if (kind == ArgumentKind::seconds) point_at(column, [&] { parse_seconds(text); });
 }
 
+void check_words(const Argument& argument, std::string_view text, std::size_t column) {
+  const std::vector<std::string_view>& words = argument.words;
+  if (words.empty() || std::find(words.begin(), words.end(), text) != words.end()) return;
+  fail_at(column,
+          fmt::format("'{}' is no {}; there are: {}", text, argument.name, fmt::join(words, ", ")));
+}
+
 bool is_raw(ArgumentKind kind) {
   return kind == ArgumentKind::expression || kind == ArgumentKind::type ||
          kind == ArgumentKind::command_line;
@@ -116,6 +123,7 @@ class Parser {
       parsed_.text_start = word.start;
     }
     check_value(argument.kind, text, word.start);
+    check_words(argument, text, word.start);
     keep(argument.name, std::move(text), word.start);
     next_ = past;
     if (!again) ++argument_;

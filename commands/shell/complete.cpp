@@ -105,6 +105,9 @@ Completion complete_argument(Session& session, const Place& place, std::string_v
   if (!more) return {};
   const std::size_t index = std::min(place.argument, arguments.size() - 1);
   const ArgumentKind kind = arguments[index].kind;
+  if (!arguments[index].words.empty())
+    return simple(place.current,
+                  Names(arguments[index].words.begin(), arguments[index].words.end()));
   if (kind == ArgumentKind::command && place.argument > 0) {
     const Command* command = match_command(session.catalogue(), place.before);
     return simple(place.current,

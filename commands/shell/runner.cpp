@@ -52,6 +52,7 @@ class Form {
             .truth = live_ ? std::nullopt : std::optional(other_truth(session)),
             .time = utc_time(),
             .color = session.console().color,
+            .terminal = session.console().terminal,
             .screen = screen};
   }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kernel/fields.hpp"
+#include "core/kvm/svm_layout.hpp"
 
 namespace kvmscope::kvm {
 
@@ -45,9 +46,16 @@ struct VmFields : FieldGroup {
       "mmu_invalidate_in_progress",
       "mmu_notifier_count",  // until 20ec3ebd707c (v6.1)
   });
+  // User addresses; gfns since v6.9.
+  Field invalidate_start = optional({
+      "mmu_invalidate_range_start",
+      "mmu_notifier_range_start",  // until 20ec3ebd707c (v6.1); since v5.12
+  });
+  Field invalidate_end = optional({"mmu_invalidate_range_end", "mmu_notifier_range_end"});
   // A global of kvm.ko since 1f98f2bd8eab (v6.3).
   Field tdp_mmu_enabled = optional({"arch.tdp_mmu_enabled"});
   Field tdp_mmu_roots = optional_place({"arch.tdp_mmu_roots"});  // since v5.10
+  Field vm_type = optional({"arch.vm_type"});                    // KVM_X86_*_VM, since v6.8
   // A global of kvm.ko until v6.10.
   Field shadow_mmio_value = optional({"arch.shadow_mmio_value"});
 };
@@ -70,11 +78,20 @@ struct VcpuFields : FieldGroup {
       "arch.mmu",  // until 14c07ad89f4d (v5.0)
   });
   Field guest_mmu = optional_place({"arch.guest_mmu"});  // since v5.0
+  // How guest virtual addresses are walked: to root_mmu, or nested_mmu while a nested guest runs.
+  Field walk_mmu = optional({"arch.walk_mmu"});  // until v6.19
+  Field guest_reserved = optional_place({"arch.gva_walk.fmt.rsvd_bits_mask"});
+  Field pdptrs = optional({"arch.pdptrs"});
+  Field regs = field({"arch.regs"});   // by enum kvm_reg
+  Field rip = optional({"arch.rip"});  // the last of regs until v6.19
   Field cr0 = field({"arch.cr0"});
+  Field cr2 = field({"arch.cr2"});
   Field cr3 = field({"arch.cr3"});
   Field cr4 = field({"arch.cr4"});
+  Field cr8 = optional({"arch.cr8"});
   Field efer = field({"arch.efer"});
   Field regs_avail = field({"arch.regs_avail"});
+  Field protected_state = optional({"arch.guest_state_protected"});  // SEV-ES, TDX; since v5.11
   // What an empty entry of a shadow page holds; 0 before v6.10.
   Field empty_spte = optional({"arch.mmu_shadow_page_cache.init_value"});
 };
@@ -104,6 +121,9 @@ struct MmuFields : FieldGroup {
       "lm_root",  // until 03ca4589fabc (v5.13)
   });
   Field pml5_root = optional({"pml5_root"});  // since v5.16
+  // Of the guest's tables: by bit 7 of an entry, then by level from 1. Until v6.19, as pdptrs.
+  Field guest_reserved = optional_place({"guest_rsvd_check.rsvd_bits_mask"});
+  Field pdptrs = optional({"pdptrs"});
 };
 
 // struct kvm_mmu_root_info, asm/kvm_host.h.
@@ -263,6 +283,9 @@ class Layout {
   const DentryFields& dentry() const { return get(dentry_); }
   const XarrayFields& xarray() const { return get(xarray_); }
   const XaNodeFields& xa_node() const { return get(xa_node_); }
+  const SvmVmFields& svm_vm() const { return get(svm_vm_); }
+  const SvmVcpuFields& svm_vcpu() const { return get(svm_vcpu_); }
+  const VmcbFields& vmcb() const { return get(vmcb_); }
 
   // Every group, for `layout`: resolves them all.
   std::vector<const FieldGroup*> groups() const;
@@ -290,6 +313,9 @@ class Layout {
   mutable std::optional<DentryFields> dentry_;
   mutable std::optional<XarrayFields> xarray_;
   mutable std::optional<XaNodeFields> xa_node_;
+  mutable std::optional<SvmVmFields> svm_vm_;
+  mutable std::optional<SvmVcpuFields> svm_vcpu_;
+  mutable std::optional<VmcbFields> vmcb_;
 };
 
 }  // namespace kvmscope::kvm

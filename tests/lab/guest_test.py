@@ -1,0 +1,96 @@
+#!/usr/bin/python3
+"""Holds translate --gva and guest read against what the guest runner wrote into its guests' page tables and pages."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import lab_dumps, product  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
+
+SCENARIOS = ("modes-shadow", "modes-tdp", "shadow", "tdp", "la57")
+KERNELS = ("6.1", "6.12")
+FORMATS = ("elf", "kdump-zlib")  # both have every page
+EVERY_MODE = {"none", "32-bit", "pae", "4-level", "5-level"}
+
+
+def announced(dump: Path) -> list[dict[str, str]]:
+    """The lines of the runner about addresses, each with the id of its VM."""
+    lines, ids = [], {}
+    for line in (dump.parent / "console.log").read_text(errors="replace").splitlines():
+        kind, *words = line.split()[:8] or [""]
+        if kind not in ("vm", "translation", "fault"):
+            continue
+        fields = {"kind": kind} | dict(word.partition("=")[::2] for word in words)
+        if kind == "vm":
+            ids[fields["name"]] = f"{fields['pid']}-{fields['fd']}"
+        else:
+            lines.append(fields | {"vm": ids[fields["vm"]]})
+    return lines
+
+
+def translation_problems(truth: dict[str, str], record: dict) -> list[str]:
+    """`record`: what translate says of an address that is mapped."""
+    name = f"{truth['vm']} vCPU {truth['vcpu']} gva {truth['gva']}"
+    if record["gpa"] != truth["gpa"] or record["guest_state"] != "mapped":
+        return [f"{name}: gpa {record['gpa']}, {record['guest_state']}, not {truth['gpa']}"]
+    if record["agree"] is False or isinstance(record["agree"], dict):
+        return [f"{name}: agree is {record['agree']}"]
+    in_memory = truth["bytes"] != "-"
+    if in_memory and (record["hpa"] is None or record["host_state"] != "mapped"):
+        return [f"{name}: not in the host: {record['host_state']}"]
+    return [] if in_memory or record["slot"] is None else [f"{name}: a device in memslot {record['slot']}"]
+
+
+def fault_problems(truth: dict[str, str], record: dict) -> list[str]:
+    """`record`: what translate says of an address that faults."""
+    name = f"{truth['vm']} vCPU {truth['vcpu']} gva {truth['gva']}"
+    if record["guest_state"] != truth["reason"] or record["gpa"] is not None:
+        return [f"{name}: {record['guest_state']}, gpa {record['gpa']}, not {truth['reason']}"]
+    level = f"level {truth['level']} entry "
+    if truth["reason"] != "noncanonical" and not record["guest_fault"].startswith(level):
+        return [f"{name}: {record['guest_fault']!r} is not about level {truth['level']}"]
+    return []
+
+
+def run(program: Path, scenario: str, series: str, checks: Checks) -> None:
+    for dump in lab_dumps.get(scenario, series, *FORMATS):
+        truths = announced(dump.path)
+        title = f"{scenario} {series} {dump.path.name} guest"
+        lines = [f"translate --gva --vcpu {truth['vcpu']} {truth['vm']} {truth['gva']}" for truth in truths]
+        answers, problems = product.line_records(program, dump.path, dump.debug, lines)
+        modes: Counter[str] = Counter()
+        for truth, records in zip(truths, answers):
+            if len(records) != 1:
+                problems.append(f"{len(records)} records about gva {truth['gva']}")
+                continue
+            judge = translation_problems if truth["kind"] == "translation" else fault_problems
+            problems += judge(truth, records[0])
+            modes[records[0]["paging"]] += 1
+        if not truths or (scenario.startswith("modes") and set(modes) != EVERY_MODE):
+            problems.append(f"the runner has not announced every mode: {dict(modes)}")
+        checks.check(title, problems, f"translate --gva of {len(truths)} addresses: " +
+                     ", ".join(f"{count} {mode}" for mode, count in sorted(modes.items())))
+
+        readable = [truth for truth in truths if truth.get("bytes", "-") != "-"]
+        lines = [f"guest {truth['vm']} read --gva --vcpu {truth['vcpu']} {truth['gva']} {len(truth['bytes']) // 2}"
+                 for truth in readable]
+        answers, problems = product.line_records(program, dump.path, dump.debug, lines)
+        for truth, records in zip(readable, answers):
+            found = "".join(record["bytes"] for record in records)
+            if found != truth["bytes"] or not int(found, 16):
+                problems.append(f"gva {truth['gva']} of {truth['vm']} holds {found}, not {truth['bytes']}")
+        problems += [] if readable else ["no page has a pattern"]
+        checks.check(title, problems, f"guest read of {len(readable)} places")
+
+
+def run_all(program: Path, checks: Checks) -> None:
+    for scenario in SCENARIOS:
+        for series in KERNELS:
+            run(program, scenario, series, checks)
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(run_all, __doc__))
