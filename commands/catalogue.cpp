@@ -20,6 +20,7 @@ std::vector<Command> catalogue() {
       spte(),
       translate(),
       stats(),
+      audit(),
       layout(),
       info(),
       print(),

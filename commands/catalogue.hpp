@@ -26,6 +26,7 @@ Command parents();
 Command spte();
 Command translate();
 Command stats();
+Command audit();
 Command layout();
 Command info();
 Command print();

@@ -52,6 +52,28 @@ struct VmFields : FieldGroup {
   Field shadow_mmio_value = optional({"arch.shadow_mmio_value"});
 };
 
+// The same struct, what only checks of it read.
+struct VmAuditFields : FieldGroup {
+  explicit VmAuditFields(const Types& types) : FieldGroup(types, "struct kvm") {}
+  Field mmu_lock = optional({
+      "mmu_lock.raw_lock.cnts.counter",       // an rwlock_t since 531810caa9f4 (v5.12)
+      "mmu_lock.rlock.raw_lock.val.counter",  // a spinlock_t before
+  });
+  Field unsync_pages = optional({"stat.mmu_unsync"});
+  Field nx_splits = optional({"stat.nx_lpage_splits"});
+  Field indirect_pages = optional({"arch.indirect_shadow_pages"});
+  Field zapped_pages = optional_place({"arch.zapped_obsolete_pages"});  // until v6.13
+  Field nx_pages = optional_place({
+      "arch.possible_nx_huge_pages[0].pages",
+      "arch.possible_nx_huge_pages",      // one list for both MMUs until v6.18
+      "arch.lpage_disallowed_mmu_pages",  // until 55c510e26ab6 (v6.2)
+  });
+  Field nx_tdp_pages = optional_place({"arch.possible_nx_huge_pages[1].pages"});
+  // Of the TDP MMU, without its roots: a list until d25ceb926436 (v6.3), then a number.
+  Field tdp_pages = optional_place({"arch.tdp_mmu_pages.next"});
+  Field tdp_page_count = optional({"arch.tdp_mmu_pages.counter"});
+};
+
 // struct kvm_vcpu, include/linux/kvm_host.h, with struct kvm_vcpu_arch, asm/kvm_host.h.
 struct VcpuFields : FieldGroup {
   explicit VcpuFields(const Types& types) : FieldGroup(types, "struct kvm_vcpu") {}
@@ -106,6 +128,15 @@ struct MmuFields : FieldGroup {
   Field pml5_root = optional({"pml5_root"});  // since v5.16
 };
 
+// The same struct: which bits SPTEs must not have. struct rsvd_bits_validate, asm/kvm_host.h.
+struct MmuCheckFields : FieldGroup {
+  explicit MmuCheckFields(const Types& types) : FieldGroup(types, "struct kvm_mmu") {}
+  // [whether bit 7 is set][level - 1]
+  Field reserved_bits = optional({"shadow_zero_check.rsvd_bits_mask", "fmt.rsvd_bits_mask"});
+  // A bit for each value of an entry's lowest 6 bits.
+  Field bad_low_bits = optional({"shadow_zero_check.bad_mt_xwr", "fmt.bad_mt_xwr"});
+};
+
 // struct kvm_mmu_root_info, asm/kvm_host.h.
 struct RootInfoFields : FieldGroup {
   explicit RootInfoFields(const Types& types) : FieldGroup(types, "struct kvm_mmu_root_info") {}
@@ -127,6 +158,10 @@ struct PageFields : FieldGroup {
   Field nx_huge_page_disallowed = optional({
       "nx_huge_page_disallowed",
       "lpage_disallowed",  // until 55c510e26ab6 (v6.2); since v5.4
+  });
+  Field nx_link = optional_place({
+      "possible_nx_huge_page_link",
+      "lpage_disallowed_link",  // until 55c510e26ab6 (v6.2); since v5.4
   });
   Field role = field({"role.word"});
   Field gfn = field({"gfn"});
@@ -214,6 +249,14 @@ struct PteListFields : FieldGroup {
   Field more = field({"more"});
   Field sptes = field({"sptes"});
   Field spte_count = optional({"spte_count"});  // since v5.14; before, a NULL ends the chunk
+  Field tail_count = optional({"tail_count"});  // entries of the chunks behind, since v6.4
+};
+
+// struct percpu_counter, include/linux/percpu_counter.h.
+struct PercpuCounterFields : FieldGroup {
+  explicit PercpuCounterFields(const Types& types) : FieldGroup(types, "struct percpu_counter") {}
+  Field count = optional({"count"});
+  Field counters = optional({"counters"});
 };
 
 // struct page, include/linux/mm_types.h.
@@ -249,8 +292,10 @@ class Layout {
   explicit Layout(const Types& types) : types_(types) {}
 
   const VmFields& vm() const { return get(vm_); }
+  const VmAuditFields& vm_audit() const { return get(vm_audit_); }
   const VcpuFields& vcpu() const { return get(vcpu_); }
   const MmuFields& mmu() const { return get(mmu_); }
+  const MmuCheckFields& mmu_check() const { return get(mmu_check_); }
   const RootInfoFields& root_info() const { return get(root_info_); }
   const PageFields& page() const { return get(page_); }
   const RoleFields& role() const { return get(role_); }
@@ -259,6 +304,7 @@ class Layout {
   const MemslotArchFields& memslot_arch() const { return get(memslot_arch_); }
   const LpageInfoFields& lpage_info() const { return get(lpage_info_); }
   const PteListFields& pte_list() const { return get(pte_list_); }
+  const PercpuCounterFields& percpu_counter() const { return get(percpu_counter_); }
   const PageStructFields& page_struct() const { return get(page_struct_); }
   const DentryFields& dentry() const { return get(dentry_); }
   const XarrayFields& xarray() const { return get(xarray_); }
@@ -276,8 +322,10 @@ class Layout {
 
   const Types& types_;
   mutable std::optional<VmFields> vm_;
+  mutable std::optional<VmAuditFields> vm_audit_;
   mutable std::optional<VcpuFields> vcpu_;
   mutable std::optional<MmuFields> mmu_;
+  mutable std::optional<MmuCheckFields> mmu_check_;
   mutable std::optional<RootInfoFields> root_info_;
   mutable std::optional<PageFields> page_;
   mutable std::optional<RoleFields> role_;
@@ -286,6 +334,7 @@ class Layout {
   mutable std::optional<MemslotArchFields> memslot_arch_;
   mutable std::optional<LpageInfoFields> lpage_info_;
   mutable std::optional<PteListFields> pte_list_;
+  mutable std::optional<PercpuCounterFields> percpu_counter_;
   mutable std::optional<PageStructFields> page_struct_;
   mutable std::optional<DentryFields> dentry_;
   mutable std::optional<XarrayFields> xarray_;
