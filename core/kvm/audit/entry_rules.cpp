@@ -28,7 +28,7 @@ void check_level(const Model& model, const TableEntry& entry, Report& report) {
 }
 
 void check_writable(const Model& model, const TableEntry& entry, Report& report) {
-  if (entry.kind != SpteKind::leaf) return;
+  if (entry.kind != SpteKind::leaf || entry.node.page.level() > model.deepest_leaf()) return;
   const SpteFormat& format = model.format();
   const bool mmu_writable = (entry.spte & format.mmu_writable) != 0;
   if (format.writable(entry.spte) && !mmu_writable)
@@ -147,7 +147,8 @@ std::vector<Rule> entry_rules() {
            "max_huge_page_level allows",
        .when = "",
        .source = "kvm_mmu_child_role, kvm_mmu_max_mapping_level",
-       .breaks = {"unsync-page", "unsync-children", "role", "child-gfn", "hash", "rmap"},
+       .breaks = {"parent-ptes", "unsync-bitmap", "unsync-stale", "child-gfn", "rmap", "ptep",
+                  "tdp-pages"},
        .reads = part::lists | part::tables,
        .entry = check_level},
       {.name = "writable",
@@ -163,6 +164,7 @@ std::vector<Rule> entry_rules() {
                "that is bad",
        .when = "pages whose role is that of an mmu of some vCPU",
        .source = "reset_shadow_zero_bits_mask, is_rsvd_spte",
+       .breaks = {"host-pfn"},
        .reads = part::lists | part::roots | part::tables,
        .excuse = with_reserved_bits,
        .check = check_reserved},

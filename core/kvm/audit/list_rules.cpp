@@ -95,6 +95,7 @@ std::vector<Rule> list_rules() {
                "active_mmu_pages and of invalid roots that are held",
        .when = "",
        .source = "kvm_mod_used_mmu_pages",
+       .breaks = {"total-pages"},
        .whole = part::lists,
        .check = check_used},
   };

@@ -196,7 +196,11 @@ void Model::add_roots(const Vcpu& vcpu) {
     if (root.lost && root.lost->kind() != ErrorKind::corrupt) note_lost(*root.lost);
     // Entries of PAE tables are found again from the table that holds them.
     if (root.valid && !root.pae && root.special) add_special_references(root.hpa, root.level);
-    if (root.valid && !root.pae && root.page) ++references_[root.page->address.value];
+    if (root.valid && !root.pae && root.page) {
+      ++references_[root.page->address.value];
+      // One that no list has is looked at all the same.
+      add_node(root.page->address);
+    }
     roots_.push_back(std::move(root));
   }
 }

@@ -20,6 +20,8 @@ Finding about_root(const Model& model, const Root& root, const std::string& said
       finding.address = vcpu.address;
   finding.text = fmt::format("root {} {}", root.name(), said);
   if (root.page) finding.page = *root.page;
+  // Which page the slot held before is not known.
+  finding.wide = true;
   return finding;
 }
 
@@ -165,6 +167,7 @@ std::vector<Rule> root_rules() {
        .what = "tdp_mmu_root_count is at least the number of root slots that hold the page",
        .when = "VMs with the TDP MMU",
        .source = "kvm_tdp_mmu_get_root, kvm_tdp_mmu_put_root",
+       .breaks = {"tdp-roots"},
        .reads = part::lists | part::roots,
        .whole = part::roots,
        .excuse = in_tdp_mmu_only,
@@ -175,6 +178,7 @@ std::vector<Rule> root_rules() {
            "same pgd in the same role",
        .when = "",
        .source = "fast_pgd_switch, cached_root_find_and_keep_current",
+       .breaks = {"root-count"},
        .reads = part::lists | part::roots,
        .check = check_previous},
       {.name = "root-cr3",

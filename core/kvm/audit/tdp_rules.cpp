@@ -37,7 +37,8 @@ void check_pages(const Model& model, Report& report) {
     reached += node.ways != 0;
     if (listed && node.ways != 0 && !node.listing.tdp_listed)
       report.add(about(node, "is in a tree, but not on tdp_mmu_pages"));
-    if (listed && node.ways == 0) report.add(about(node, "is on tdp_mmu_pages, but in no tree"));
+    if (node.listing.tdp_listed && node.ways == 0)
+      report.add(about(node, "is on tdp_mmu_pages, but in no tree"));
   }
   const std::optional<std::uint64_t> counted = model.counters().find(model.layout().tdp_page_count);
   if (!listed && counted && *counted != reached)
@@ -70,7 +71,7 @@ std::vector<Rule> tdp_rules() {
        .what = "one entry leads to each TDP MMU page, none to a root",
        .when = "VMs with the TDP MMU",
        .source = "tdp_mmu_link_sp",
-       .breaks = {"ptep", "tdp-pages"},
+       .breaks = {"ptep", "child-gfn", "tdp-pages"},
        .reads = part::lists | part::tables,
        .excuse = in_tdp_mmu_only,
        .page = check_parent},

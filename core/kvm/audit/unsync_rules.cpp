@@ -50,14 +50,38 @@ bool has_unsync(const ShadowPage& page) {
   return !page.tdp_mmu && (page.unsync || page.unsync_children != 0);
 }
 
-void check_marked(const Model&, const TableEntry& entry, Report& report) {
-  if (entry.child == nullptr || entry.node.page.tdp_mmu || !has_unsync(entry.child->page)) return;
-  if (test_bit(entry.node.page.unsync_child_bitmap, entry.index)) return;
-  const ShadowPage& child = entry.child->page;
-  report.add(
-      about(entry, fmt::format("leads to {}, which {}, but its bit in unsync_child_bitmap is "
-                               "clear",
-                               words(child), child.unsync ? "is unsync" : "has unsync children")));
+// The pages above one: what they say about what is below it has lost its reason.
+std::vector<VirtAddr> above(const Model& model, const Node& node) {
+  std::vector<VirtAddr> found;
+  std::vector<const Node*> level = {&node};
+  // The tables of a sound VM are 5 levels deep.
+  for (unsigned step = 0; step < 5 && !level.empty(); ++step) {
+    std::vector<const Node*> next;
+    for (const TableLink& link : model.links())
+      if (std::ranges::find(level, link.child) != level.end()) next.push_back(link.parent);
+    for (const Node* parent : next) found.push_back(parent->page.address);
+    level = std::move(next);
+  }
+  return found;
+}
+
+void check_marked(const Model& model, Report& report) {
+  for (const TableLink& link : model.links()) {
+    const ShadowPage& parent = link.parent->page;
+    const ShadowPage& child = link.child->page;
+    if (parent.tdp_mmu || !has_unsync(child) || test_bit(parent.unsync_child_bitmap, link.index))
+      continue;
+    Finding finding =
+        about(*link.parent, fmt::format("leads with [{}] to {}, which {}, but that bit in "
+                                        "unsync_child_bitmap is clear",
+                                        link.index, words(child),
+                                        child.unsync ? "is unsync" : "has unsync children"));
+    finding.index = link.index;
+    finding.related = {child.address, link.at};
+    if (parent.unsync_children == 0)
+      for (const VirtAddr page : above(model, *link.parent)) finding.related.push_back(page);
+    report.add(std::move(finding));
+  }
 }
 
 // ---- bits that KVM has not cleared yet
@@ -115,8 +139,9 @@ std::vector<Rule> unsync_rules() {
                "unsync_child_bitmap is set",
        .when = "shadow pages",
        .source = "mark_unsync, link_shadow_page",
+       .breaks = {"unsync-stale"},
        .reads = part::lists | part::tables,
-       .entry = check_marked},
+       .check = check_marked},
       {.name = "unsync-stale",
        .what = "where the bit is set, the entry leads to a child that is unsync or has unsync "
                "children; KVM clears the others when a walk meets them",
