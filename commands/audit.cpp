@@ -48,6 +48,10 @@ std::vector<const rules::Rule*> wanted_rules(const Arguments& args) {
 
 // ---- one VM
 
+std::string many(std::uint64_t count, std::string_view word) {
+  return fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+}
+
 struct Audited {
   rules::Result result;
   std::vector<Error> lost;
@@ -85,7 +89,17 @@ class VmAudit {
     if (live) kvm_.check_alive(vm_.address);
     say_what_is_lost();
     send(live);
-    summarize();
+  }
+
+  // The last line about the VM.
+  std::string summary() const {
+    const rules::Result& result = audited_.result;
+    const std::size_t found = result.findings.all().size();
+    return fmt::format("VM {}: {}, {}, {}: {}", vm_.index, many(result.rules, "rule"),
+                       many(result.pages, "shadow page"), many(result.sptes, "SPTE"),
+                       found == 0 ? std::string("no findings")
+                                  : fmt::format("{} in {}, {}", many(found, "finding"),
+                                                many(group_, "group"), many(errors_, "error")));
   }
 
  private:
@@ -110,7 +124,10 @@ class VmAudit {
   }
 
   void say_what_is_lost() {
+    std::size_t told = 0;
     for (const Error& error : audited_.lost) {
+      if (error.kind() != ErrorKind::torn) rows_.set_status(exit_status(error.kind()));
+      if (++told > most_told) continue;
       const std::string text =
           fmt::format("not all of VM {} is checked: {}", vm_.index, error.what());
       if (error.kind() == ErrorKind::torn) {
@@ -118,12 +135,13 @@ class VmAudit {
         continue;
       }
       rows_.note(text);
-      rows_.set_status(exit_status(error.kind()));
     }
+    if (told > most_told)
+      rows_.note(fmt::format("{} more losses in VM {}", told - most_told, vm_.index));
     for (const rules::Skipped& skipped : audited_.result.skipped)
       if (skipped.lost || !all_wanted_)
-        rows_.note(fmt::format("rule {} is not checked in VM {}: {}", skipped.rule->name, vm_.index,
-                               skipped.why));
+        rows_.note(fmt::format("rule {} is not checked, or not everywhere, in VM {}: {}",
+                               skipped.rule->name, vm_.index, skipped.why));
     for (const auto& [rule, count] : audited_.result.findings.left_out())
       rows_.note(
           fmt::format("{} more findings of rule {} in VM {} are left out", count, rule, vm_.index));
@@ -148,19 +166,8 @@ class VmAudit {
       rows_.note(fmt::format("findings in VM {} are unstable: {}", vm_.index, motion));
   }
 
-  void summarize() {
-    const rules::Result& result = audited_.result;
-    const std::size_t found = result.findings.all().size();
-    rows_.footer(fmt::format(
-        "VM {}: {} rules, {} shadow pages, {} SPTEs: {}", vm_.index, result.rules, result.pages,
-        result.sptes,
-        found == 0
-            ? std::string("no findings")
-            : fmt::format("{} finding{} of {} fault{}, {} error{}", found, found == 1 ? "" : "s",
-                          group_, group_ == 1 ? "" : "s", errors_, errors_ == 1 ? "" : "s")));
-  }
-
   static constexpr int exit_findings = 1;
+  static constexpr std::size_t most_told = 10;  // of what is lost in one VM
 
   const kvm::Kvm& kvm_;
   const kvm::Vm& vm_;
@@ -197,11 +204,17 @@ void list_rules(Session& session, const Arguments& args, RowSink& rows) {
 void run_audit(Session& session, const Arguments& args, RowSink& rows) {
   if (args.has("--list")) return list_rules(session, args, rows);
   const std::vector<const rules::Rule*> wanted = wanted_rules(args);
+  std::vector<std::string> summaries;
   for (const kvm::Vm& vm : selected_vms(session.kvm(), args, rows)) {
     session.progress(fmt::format("auditing VM {}", vm.index));
     rows.attempt([&] { return fmt::format("VM {} is not audited", vm.index); },
-                 [&] { VmAudit(session, vm, wanted, !args.has("--rule"), rows).run(); });
+                 [&] {
+                   VmAudit one(session, vm, wanted, !args.has("--rule"), rows);
+                   one.run();
+                   summaries.push_back(one.summary());
+                 });
   }
+  for (const std::string& summary : summaries) rows.footer(summary);
 }
 
 }  // namespace

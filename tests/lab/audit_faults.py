@@ -8,6 +8,7 @@ from lab.oracle.kernel import U64, Kernel
 from lab.oracle.machines import slot_addresses, vcpu_addresses, vm_addresses
 from lab.oracle.rmaps import heads, leaves, slot_arrays
 from lab.oracle.roots import slots
+from lab.oracle.translate import PAGE, owner_memory
 from lab.oracle.shadow_pages import FRAME, HUGE, active_pages, field, is_leaf, is_present, page_of_table, role, tdp_pages
 
 WRITABLE = 2
@@ -268,7 +269,7 @@ def unsync_bit_stale(kernel: Kernel):
 
 
 def bit_change(kernel: Kernel, page: int, spte_address: int, value: bool) -> Change:
-    index = spte_address % 4096 // 8
+    index = spte_address % PAGE // 8
     at = kernel.at(page, "kvm_mmu_page.unsync_child_bitmap") + index // 64 * 8
     bit = 1 << index % 64
     return at, word(kernel.number(at) & ~bit | (bit if value else 0))
@@ -581,6 +582,19 @@ def another_page(kernel: Kernel):
 def another_shadow_page(kernel: Kernel):
     _, at, spte = shadow_leaf(kernel)
     yield at, word(spte + 0x1000)
+
+
+@breaks("guest-entry")
+def guest_entry_gone(kernel: Kernel):
+    """The guest's own entry, below which there is a shadow page."""
+    vm, page = next((vm, page) for vm, page in pages(kernel) if is_plain(kernel, page, 2)
+                    and not role(kernel, page, "has_4_byte_gpte") and any(tables_below(kernel, page)))
+    at, _ = next(tables_below(kernel, page))
+    gfn = field(kernel, page, "gfn")
+    slot = slot_of(kernel, vm, gfn)
+    hva = kernel.get(slot, "kvm_memory_slot.userspace_addr") + \
+        (gfn - kernel.get(slot, "kvm_memory_slot.base_gfn")) * PAGE + at % PAGE
+    yield kernel.direct(owner_memory(kernel, vm).physical(hva)), word(0)
 
 
 # ---- totals

@@ -7,9 +7,9 @@ namespace {
 
 std::vector<Rule> all_rules() {
   std::vector<Rule> all;
-  for (const auto& some :
-       {list_rules(), page_rules(), unsync_rules(), parent_rules(), rmap_rules(), entry_rules(),
-        role_rules(), root_rules(), tdp_rules(), slot_rules(), memory_rules(), total_rules()})
+  for (const auto& some : {list_rules(), page_rules(), unsync_rules(), parent_rules(), rmap_rules(),
+                           entry_rules(), role_rules(), root_rules(), tdp_rules(), slot_rules(),
+                           memory_rules(), guest_rules(), total_rules()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }
@@ -38,6 +38,8 @@ class Audit {
     read();
     result_.rules = running_.size();
     for (Running& one : running_) check(one);
+    for (const auto& [rule, why] : result_.findings.skips())
+      result_.skipped.push_back({rule, why, true});
     result_.findings.group();
     result_.in_motion = model_.in_motion();
     result_.pages = model_.nodes().size();

@@ -11,7 +11,7 @@
 
 namespace kvmscope::kvm::audit {
 
-// A rule that was not checked, and why.
+// A rule that was not checked, or not everywhere, and why.
 struct Skipped {
   const Rule* rule = nullptr;
   std::string why;

@@ -40,6 +40,9 @@ class Findings {
   static constexpr std::size_t most_of_a_rule = 1000;
 
   void add(const Rule& rule, Finding finding);
+  // The rule cannot be checked everywhere.
+  void skip(const Rule& rule, std::string why) { skips_.emplace_back(&rule, std::move(why)); }
+  const std::vector<std::pair<const Rule*, std::string>>& skips() const { return skips_; }
   // How many of a rule were left out.
   const std::map<std::string_view, std::uint64_t>& left_out() const { return left_out_; }
   // Groups them: a finding of a rule that the row of another one lists, about the same object, is
@@ -49,6 +52,7 @@ class Findings {
 
  private:
   std::vector<Finding> all_;
+  std::vector<std::pair<const Rule*, std::string>> skips_;
   std::map<std::string_view, std::uint64_t> counts_;
   std::map<std::string_view, std::uint64_t> left_out_;
 };
@@ -58,6 +62,7 @@ class Report {
  public:
   Report(const Rule& rule, Findings& findings) : rule_(rule), findings_(findings) {}
   void add(Finding finding) { findings_.add(rule_, std::move(finding)); }
+  void skip(std::string why) { findings_.skip(rule_, std::move(why)); }
 
  private:
   const Rule& rule_;

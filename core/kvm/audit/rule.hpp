@@ -65,6 +65,7 @@ std::vector<Rule> root_rules();
 std::vector<Rule> tdp_rules();
 std::vector<Rule> slot_rules();
 std::vector<Rule> memory_rules();
+std::vector<Rule> guest_rules();
 std::vector<Rule> total_rules();
 
 }  // namespace kvmscope::kvm::audit
