@@ -22,11 +22,12 @@ class GuestTables {
  public:
   explicit GuestTables(const Model& model) : model_(model), host_(model.kvm(), model.vm()) {}
 
-  // None: that page of the guest is not there to be read.
-  std::optional<GuestEntry> entry(const ShadowPage& page, unsigned index) {
+  // None: that page of the guest is not there to be read. `is_large`: KVM took it for the entry of
+  // a large page.
+  std::optional<GuestEntry> entry(const ShadowPage& page, unsigned index, bool is_large) {
     if (page.address != read_for_) read(page);
     if (!known_) return std::nullopt;
-    return page.role.has_4_byte_gpte ? short_entry(page, index) : long_entry(page, index);
+    return page.role.has_4_byte_gpte ? short_entry(page, index, is_large) : long_entry(page, index);
   }
 
   std::uint64_t missing() const { return missing_; }
@@ -60,15 +61,15 @@ class GuestTables {
   }
 
   // 32-bit paging: a guest's table needs 2 shadow pages at level 1, 4 at level 2, where an entry
-  // needs 2 SPTEs.
-  GuestEntry short_entry(const ShadowPage& page, unsigned index) const {
+  // needs 2 SPTEs. Without CR4.PSE, which no role tells, there are no large pages.
+  GuestEntry short_entry(const ShadowPage& page, unsigned index, bool is_large) const {
     const bool top = page.level() > 1;
     const std::uint64_t at =
         top ? page.role.quadrant * 256 + index / 2 : (page.role.quadrant & 1) * 512 + index;
     GuestEntry entry;
     entry.value = table_[at / 2 % table_.size()] >> (at % 2 * 32) & 0xffffffff;
     entry.present = (entry.value & 1) != 0;
-    if (top && (entry.value & large) != 0) {
+    if (is_large && (entry.value & large) != 0) {
       // PSE-36: bits 13 to 20 are 32 to 39 of the address.
       const std::uint64_t high = (entry.value >> 13 & 0xff) << 32;
       entry.frame = {((entry.value & bit_range(22, 31)) | high) >> page_shift};
@@ -93,7 +94,8 @@ bool follows_guest(const Model& model, const Node& node) {
 }
 
 void check_leaf(const Leaf& leaf, GuestTables& guest, Report& report) {
-  const std::optional<GuestEntry> entry = guest.entry(leaf.node->page, leaf.index);
+  const std::optional<GuestEntry> entry =
+      guest.entry(leaf.node->page, leaf.index, leaf.node->page.level() > 1);
   if (!entry) return;
   if (!entry->present)
     report.add(about(leaf, fmt::format("maps gfn {:#x}, but the guest's entry {:#x} is not present",
@@ -104,8 +106,10 @@ void check_leaf(const Leaf& leaf, GuestTables& guest, Report& report) {
 }
 
 void check_link(const TableLink& link, GuestTables& guest, Report& report) {
-  const std::optional<GuestEntry> entry = guest.entry(link.parent->page, link.index);
   const ShadowPage& child = link.child->page;
+  // Below a large page of the guest there are direct pages.
+  const std::optional<GuestEntry> entry =
+      guest.entry(link.parent->page, link.index, child.role.direct);
   if (!entry || (entry->present && entry->frame == child.gfn)) return;
   Finding finding = about(
       *link.parent, fmt::format("leads with [{}] to {}, but the guest's entry {:#x} {}", link.index,
