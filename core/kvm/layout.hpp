@@ -55,6 +55,7 @@ struct VmFields : FieldGroup {
 // The same struct, what only checks of it read.
 struct VmAuditFields : FieldGroup {
   explicit VmAuditFields(const Types& types) : FieldGroup(types, "struct kvm") {}
+  Field mm = field({"mm"});  // so that there is something to copy in every kernel
   Field mmu_lock = optional({
       "mmu_lock.raw_lock.cnts.counter",       // an rwlock_t since 531810caa9f4 (v5.12)
       "mmu_lock.rlock.raw_lock.val.counter",  // a spinlock_t before

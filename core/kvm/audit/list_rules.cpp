@@ -87,7 +87,7 @@ std::vector<Rule> list_rules() {
        .what = "no page on active_mmu_pages is invalid",
        .when = "since v5.10 (kvm_mmu_page.tdp_mmu_page)",
        .source = "__kvm_mmu_prepare_zap_page",
-       .breaks = {"used-pages", "indirect-pages"},
+       .breaks = {"indirect-pages"},
        .excuse = in_kernels_with_tdp_mmu,
        .page = check_active},
       {.name = "used-pages",

@@ -6,6 +6,11 @@
 namespace kvmscope::kvm::audit {
 namespace {
 
+// KVM_MEM_GUEST_MEMFD, since v6.8: what is private lies in a file that the owner need not map.
+bool has_private_memory(const Memslot& slot) {
+  return (slot.flags & 4) != 0;
+}
+
 void check_leaf(const Model& model, const Leaf& leaf, HostPages& host, Report& report) {
   const SlotArrays* slot = model.slot_of(leaf.node->page.role.smm, leaf.gfn);
   if (slot == nullptr) {
@@ -15,7 +20,7 @@ void check_leaf(const Model& model, const Leaf& leaf, HostPages& host, Report& r
           about(leaf, fmt::format("maps gfn {:#x}, which is in no memslot", leaf.gfn.value)));
     return;
   }
-  if (slot->being_changed()) return;
+  if (slot->being_changed() || has_private_memory(slot->slot)) return;
   const std::uint64_t hva = slot->slot.hva + ((leaf.gfn - slot->slot.base) << page_shift);
   const HostPage page = host.at(hva);
   const PhysAddr target = model.format().target(leaf.spte);
@@ -49,7 +54,7 @@ std::vector<Rule> memory_rules() {
       {.name = "host-pfn",
        .what = "a leaf maps the page that the owner has at that address, writable only where the "
                "owner may write it",
-       .when = "memslots that are not being changed",
+       .when = "memslots that are not being changed and have no guest_memfd",
        .source = "kvm_faultin_pfn, kvm_mmu_notifier_invalidate_range_start",
        .reads = part::lists | part::slots | part::tables,
        .whole = part::slots,

@@ -151,7 +151,7 @@ std::vector<Rule> root_rules() {
                "(pae_root and the like), or zeros (a CR3 outside all memslots)",
        .when = "",
        .source = "mmu_alloc_direct_roots, mmu_alloc_shadow_roots, root_to_sp",
-       .breaks = {"root-count", "tdp-root-count", "root-cr3", "prev-roots", "hash"},
+       .breaks = {"root-count"},
        .reads = part::lists | part::roots,
        .check = check_pages},
       {.name = "root-count",
