@@ -98,11 +98,12 @@ TEST(AuditCommand, RefusesARuleThatThereIsNot) {
 
 TEST(AuditCommand, ExplainsItsRulesWithoutATarget) {
   FakeKernel kernel;
-  const FakeOutcome outcome = run_offline(kernel, "audit --list");
+  const FakeOutcome outcome = run_offline(kernel, "audit --list -f json");
   EXPECT_EQ(outcome.status, 0);
-  EXPECT_GT(outcome.records.size(), 30U);
-  EXPECT_EQ(outcome.records[0]["rule"], "lists");
-  EXPECT_EQ(outcome.records[0]["holds"], nullptr);
+  const json records = json::parse(outcome.text);
+  ASSERT_GT(records.size(), 30U);
+  EXPECT_EQ(records[0]["rule"], "lists");
+  EXPECT_EQ(records[0]["holds"], nullptr);
 }
 
 TEST(AuditCommand, TellsWhichRulesAVmHas) {

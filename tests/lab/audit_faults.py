@@ -163,6 +163,16 @@ def entry_cleared(kernel: Kernel):
     yield at, word(0)
 
 
+@breaks("parent-ptes")
+def entry_redirected(kernel: Kernel):
+    """To another page of the right level."""
+    page = plain(kernel, 2)
+    at, spte = next(tables_below(kernel, page))
+    other = first(kernel, lambda other: is_plain(kernel, other, 1) and table_of(kernel, other) !=
+                  kernel.direct(spte & FRAME))
+    yield at, word(spte & ~FRAME | kernel.physical_of_direct(table_of(kernel, other)))
+
+
 @breaks("ptep", "tdp")
 def ptep_beside(kernel: Kernel):
     yield more(kernel, tdp_page(kernel, 1), "kvm_mmu_page.ptep", 8)

@@ -196,6 +196,8 @@ class Model {
   void read_table(Node& node, const std::function<void(const TableEntry&)>& visit);
   // Sets `lost` where it is not known whether there is one.
   Node* child_of(PhysAddr table, bool& lost);
+  // page_private() of a table. Throws Error{fault}.
+  VirtAddr owner_of(PhysAddr table) const;
   void note_lost(const Error& error) const;
 
   const Kvm& kvm_;

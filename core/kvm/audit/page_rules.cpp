@@ -8,20 +8,29 @@
 namespace kvmscope::kvm::audit {
 namespace {
 
+// Which table it had is not known, and what was in it looks as if it were nobody's.
+Finding without_table(const Node& node, const std::string& said) {
+  Finding finding = about(node, said);
+  finding.wide = true;
+  return finding;
+}
+
 void check_private(const Model& model, const Node& node, Report& report) {
   const Kernel& kernel = model.kvm().kernel();
   const std::optional<PhysAddr> table = kernel.direct_phys(node.page.spt);
   if (!table || !is_aligned(node.page.spt.value, page_size)) {
-    report.add(about(node, fmt::format("has spt {:#x}, which is no page in the direct map",
-                                       node.page.spt.value)));
+    report.add(without_table(node, fmt::format("has spt {:#x}, which is no page in the direct map",
+                                               node.page.spt.value)));
     return;
   }
   const Node* owner = model.node_of_table(node.page.spt);
   if (owner != &node) {
-    Finding finding = about(node, fmt::format("has spt {:#x}, which is the table of sp {:#x}",
-                                              node.page.spt.value, owner->page.address.value));
+    Finding finding =
+        without_table(node, fmt::format("has spt {:#x}, which is the table of sp {:#x}",
+                                        node.page.spt.value, owner->page.address.value));
     finding.related.push_back(owner->page.address);
     report.add(std::move(finding));
+    return;
   }
   model.attempt([&] {
     const PageStructFields& fields = model.kvm().layout().page_struct();

@@ -140,6 +140,7 @@ std::vector<Rule> parent_rules() {
                "entry there leads to it",
        .when = "shadow pages",
        .source = "mmu_page_add_parent_pte, mmu_page_remove_parent_pte",
+       .breaks = {"unsync-bitmap", "unsync-stale", "child-gfn", "role", "guest-entry"},
        .reads = part::lists | part::tables | part::parents,
        .whole = part::lists | part::tables | part::parents,
        .check = check_parents},

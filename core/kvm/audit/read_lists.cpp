@@ -152,7 +152,11 @@ Node* Model::add_node(VirtAddr address) {
   if (listing != listings_.end()) node.listing = listing->second;
   Node& added = nodes_.emplace_back(node);
   by_address_.emplace(address.value, &added);
-  by_table_.emplace(added.page.spt.value, &added);
+  // Of two with the same table page_private() knows which is right.
+  const auto [owner, fresh] = by_table_.emplace(added.page.spt.value, &added);
+  const std::optional<PhysAddr> table = kvm_.kernel().direct_phys(added.page.spt);
+  if (!fresh && table && if_readable([&] { return owner_of(*table); }) == added.page.address)
+    owner->second = &added;
   return &added;
 }
 

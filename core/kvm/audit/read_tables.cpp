@@ -49,6 +49,7 @@ void Model::read_table(Node& node, const std::function<void(const TableEntry&)>&
   const ShadowPage& page = node.page;
   // A rule of its own looks at that.
   if (!kvm_.kernel().direct_phys(page.spt) || !is_aligned(page.spt.value, page_size)) return;
+  if (node_of_table(page.spt) != &node) return;
   Table table;
   if (!attempt([&] { table = kvmscope::read_table(kvm_.memory(), page.spt); })) return;
   LeafFrames frames(*this, page);
@@ -74,17 +75,19 @@ void Model::read_table(Node& node, const std::function<void(const TableEntry&)>&
   }
 }
 
+VirtAddr Model::owner_of(PhysAddr table) const {
+  const PageStructFields& fields = kvm_.layout().page_struct();
+  return {kvm_.memory().u64(kvm_.kernel().page_struct(to_pfn(table), fields.size()) +
+                            fields.private_data.offset)};
+}
+
 Node* Model::child_of(PhysAddr table, bool& lost) {
   const VirtAddr spt = kvm_.kernel().direct_map(table);
   const auto known = by_table_.find(spt.value);
   if (known != by_table_.end()) return known->second;
   if (!kvm_.kernel().direct_phys(spt)) return nullptr;
-  const PageStructFields& fields = kvm_.layout().page_struct();
   VirtAddr owner;
-  lost = !attempt([&] {
-    owner = {kvm_.memory().u64(kvm_.kernel().page_struct(to_pfn(table), fields.size()) +
-                               fields.private_data.offset)};
-  });
+  lost = !attempt([&] { owner = owner_of(table); });
   if (lost || owner.value % 8 != 0 || !kvm_.kernel().direct_phys(owner)) return nullptr;
   Node* node = add_node(owner);
   lost = node == nullptr;

@@ -54,8 +54,8 @@ TEST(Completion, OfCommandsAndAliases) {
 }
 
 TEST(Completion, OfTheLastOfSeveralRules) {
-  EXPECT_EQ(complete_all("audit --rule unsync-s"), Names{"unsync-stale"});
-  EXPECT_EQ(complete_all("audit --rule hash,unsync-b"), Names{"unsync-bitmap"});
+  EXPECT_EQ(complete_all("needy --rule unsync-s"), Names{"unsync-stale"});
+  EXPECT_EQ(complete_all("needy --rule hash,unsync-b"), Names{"unsync-bitmap"});
 }
 
 TEST(Completion, OfSubcommandsAndWhatTheyTake) {

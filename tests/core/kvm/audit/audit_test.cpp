@@ -116,7 +116,7 @@ TEST(Audit, TakesATableThatLeadsToItselfForWhatItIs) {
   FakeScenario scenario;
   scenario.kernel.memory().poke(scenario.three.entry(3),
                                 scenario.kernel.table_entry(scenario.three.hpa()));
-  EXPECT_THAT(audit(scenario.kernel).rules(), ElementsAre("level", "parent-ptes"));
+  EXPECT_THAT(audit(scenario.kernel).rules(), ElementsAre("level", "parent-ptes", "unsync-bitmap"));
 }
 
 TEST(Audit, ChecksTheRestWhereMemoryIsMissing) {
