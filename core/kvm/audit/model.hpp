@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/base/error.hpp"
+#include "core/kvm/audit/address_map.hpp"
 #include "core/kvm/audit/object_memory.hpp"
 #include "core/kvm/kvm.hpp"
 #include "core/kvm/mmio_spte.hpp"
@@ -215,9 +216,9 @@ class Model {
   ObjectMemory objects_;
 
   std::deque<Node> nodes_;  // references stay valid while they are found
-  std::unordered_map<std::uint64_t, Node*> by_address_;
-  std::unordered_map<std::uint64_t, Node*> by_table_;  // by spt
-  std::unordered_map<std::uint64_t, Listing> listings_;
+  AddressMap<Node*> by_address_;
+  AddressMap<Node*> by_table_;  // by spt
+  AddressMap<Listing> listings_;
   std::vector<VirtAddr> found_;  // in the order of the lists
   std::unordered_set<std::uint64_t> unreadable_;
   std::uint64_t active_count_ = 0;

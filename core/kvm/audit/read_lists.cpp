@@ -66,9 +66,9 @@ void Model::read_list(std::string_view list, const Field& head, const Field& lin
   const VirtAddr at = vm_.address + head.offset;
   const auto node = [&](VirtAddr place) {
     const VirtAddr page = place - link.offset;
-    const auto [found, fresh] = listings_.try_emplace(page.value);
+    const auto [listing, fresh] = listings_.insert(page.value);
     if (fresh) found_.push_back(page);
-    visit(found->second, page);
+    visit(*listing, page);
   };
   const std::optional<Error> broken =
       lost_in([&] { walk_list_from_both_ends(objects_, at, node, most_pages); });
@@ -123,10 +123,10 @@ void Model::read_bucket(VirtAddr head, std::uint64_t bucket) {
   const std::uint64_t link = kvm_.layout().page().hash_link.offset;
   const auto node = [&](VirtAddr place) {
     const VirtAddr page = place - link;
-    const auto [found, fresh] = listings_.try_emplace(page.value);
+    const auto [listing, fresh] = listings_.insert(page.value);
     if (fresh) found_.push_back(page);
-    ++found->second.hashed;
-    found->second.bucket = bucket;
+    ++listing->hashed;
+    listing->bucket = bucket;
   };
   const std::optional<Error> broken =
       lost_in([&] { walk_hlist(objects_, head, node, most_pages); });
@@ -135,12 +135,12 @@ void Model::read_bucket(VirtAddr head, std::uint64_t bucket) {
 
 Node* Model::add_node(VirtAddr address) {
   check_interrupt();
-  const auto known = by_address_.find(address.value);
-  if (known != by_address_.end()) return known->second;
+  if (Node* const* known = by_address_.find(address.value)) return *known;
   if (unreadable_.contains(address.value)) return nullptr;
-  Node node;
-  const std::optional<Error> error = lost_in([&] { node.page = kvm_.shadow_page(address); });
+  Node& added = nodes_.emplace_back();
+  const std::optional<Error> error = lost_in([&] { added.page = kvm_.shadow_page(address); });
   if (error) {
+    nodes_.pop_back();
     unreadable_.insert(address.value);
     if (error->kind() == ErrorKind::corrupt)
       bad_headers_.push_back({address, error->message()});
@@ -148,15 +148,13 @@ Node* Model::add_node(VirtAddr address) {
       note_lost(*error);
     return nullptr;
   }
-  const auto listing = listings_.find(address.value);
-  if (listing != listings_.end()) node.listing = listing->second;
-  Node& added = nodes_.emplace_back(node);
-  by_address_.emplace(address.value, &added);
+  if (const Listing* listing = listings_.find(address.value)) added.listing = *listing;
+  by_address_.insert(address.value, &added);
   // Of two with the same table page_private() knows which is right.
-  const auto [owner, fresh] = by_table_.emplace(added.page.spt.value, &added);
+  const auto [owner, fresh] = by_table_.insert(added.page.spt.value, &added);
   const std::optional<PhysAddr> table = kvm_.kernel().direct_phys(added.page.spt);
   if (!fresh && table && if_readable([&] { return owner_of(*table); }) == added.page.address)
-    owner->second = &added;
+    *owner = &added;
   return &added;
 }
 
@@ -167,13 +165,13 @@ std::uint64_t Model::bucket_of(Gfn gfn) const {
 }
 
 const Node* Model::node_at(VirtAddr sp) const {
-  const auto found = by_address_.find(sp.value);
-  return found != by_address_.end() ? found->second : nullptr;
+  Node* const* found = by_address_.find(sp.value);
+  return found != nullptr ? *found : nullptr;
 }
 
 const Node* Model::node_of_table(VirtAddr spt) const {
-  const auto found = by_table_.find(spt.value);
-  return found != by_table_.end() ? found->second : nullptr;
+  Node* const* found = by_table_.find(spt.value);
+  return found != nullptr ? *found : nullptr;
 }
 
 bool Model::obsolete(const ShadowPage& page) const {

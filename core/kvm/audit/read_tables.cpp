@@ -83,8 +83,7 @@ VirtAddr Model::owner_of(PhysAddr table) const {
 
 Node* Model::child_of(PhysAddr table, bool& lost) {
   const VirtAddr spt = kvm_.kernel().direct_map(table);
-  const auto known = by_table_.find(spt.value);
-  if (known != by_table_.end()) return known->second;
+  if (Node* const* known = by_table_.find(spt.value)) return *known;
   if (!kvm_.kernel().direct_phys(spt)) return nullptr;
   VirtAddr owner;
   lost = !attempt([&] { owner = owner_of(table); });
