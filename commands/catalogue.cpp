@@ -21,6 +21,7 @@ std::vector<Command> catalogue() {
       translate(),
       guest(),
       stats(),
+      audit(),
       layout(),
       info(),
       print(),

@@ -27,6 +27,7 @@ Command spte();
 Command translate();
 Command guest();
 Command stats();
+Command audit();
 Command layout();
 Command info();
 Command print();

@@ -29,6 +29,7 @@ enum class ArgumentKind {
   address,     // a number, or gfn:N, gpa:N; kept as text
   range,       // START-END or START+SIZE, numbers
   vm,          // 3, 95-4, pid:95, address of a struct kvm
+  rules,       // names of an audit's rules, with commas between them
   root,        // VM.VCPU[…], a shadow page, a root's hpa
   expression,  // C, takes the rest of the line, blanks included
   type,        // "struct kvm_vcpu", takes the rest of the line

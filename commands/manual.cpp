@@ -130,7 +130,7 @@ std::string manual(const std::vector<Command>& catalogue) {
 const std::vector<ManualEntry>& manual_statuses() {
   static const std::vector<ManualEntry> all = {
       {"0", "fine; also where there is no VM, and where Ctrl-C ends watch or trace"},
-      {"1", "diff --exit-code found differences"},
+      {"1", "diff --exit-code found differences, audit found an error"},
       {"2", "usage: an unknown command, option, symbol, member, VM or ROOT"},
       {"3", "the target or its debug info cannot be opened, or is of another build"},
       {"4", "some of the result could not be read; what was read is there"},

@@ -18,9 +18,10 @@ OBJECT = PAGING + TYPES + ["core/object"]
 EXPRESSION = OBJECT + ["core/expression"]
 KERNEL = EXPRESSION + BTF + ["core/kernel"]
 KVM = KERNEL + ["core/kvm"]
+AUDIT = KVM + ["core/kvm/audit"]
 PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
-COMMANDS = KVM + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace", "commands/lua"]
+COMMANDS = AUDIT + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace", "commands/lua"]
 ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
@@ -31,6 +32,7 @@ ALLOWED = {
     "core/expression": EXPRESSION,
     "core/kernel": KERNEL,
     "core/kvm": KVM,
+    "core/kvm/audit": AUDIT,
     "core/probe": PROBE,
     "dwarf": TYPES + ["dwarf"],
     "commands/output": OUTPUT + ["commands"],

@@ -5,6 +5,7 @@
 
 #include "commands/shell/session.hpp"
 #include "core/kernel/kernel.hpp"
+#include "core/kvm/audit/rule.hpp"
 #include "core/kvm/kvm.hpp"
 
 namespace kvmscope {
@@ -57,6 +58,12 @@ Names symbols(Session& session, std::string_view prefix) {
   return session.has_target() ? session.kernel().symbol_names(prefix, most_candidates) : Names();
 }
 
+Names rules(Session&, std::string_view) {
+  Names names;
+  for (const kvm::audit::Rule& rule : kvm::audit::rules()) names.emplace_back(rule.name);
+  return names;
+}
+
 Names files(Session&, std::string_view prefix) {
   return file_candidates(prefix);
 }
@@ -69,8 +76,8 @@ struct KindCandidates {
 constexpr KindCandidates kinds[] = {
     {ArgumentKind::command, commands}, {ArgumentKind::setting, settings},
     {ArgumentKind::vm, vms},           {ArgumentKind::root, roots},
-    {ArgumentKind::symbol, symbols},   {ArgumentKind::file, files},
-    {ArgumentKind::data_file, files},
+    {ArgumentKind::rules, rules},      {ArgumentKind::symbol, symbols},
+    {ArgumentKind::file, files},       {ArgumentKind::data_file, files},
 };
 
 }  // namespace

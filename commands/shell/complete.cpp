@@ -54,6 +54,12 @@ Completion simple(const Word& current, Names names) {
 
 Completion of_kind(Session& session, ArgumentKind kind, const Word& current) {
   Completion completion = simple(current, candidates(session, kind, current.text));
+  if (kind == ArgumentKind::rules) {
+    // The last name of "a,b,c".
+    const std::size_t comma = current.text.rfind(',');
+    completion.start += comma == std::string::npos ? 0 : comma + 1;
+    completion.ends_word = false;
+  }
   completion.are_files = kind == ArgumentKind::file || kind == ArgumentKind::data_file;
   return completion;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/kernel/fields.hpp"
+#include "core/kvm/audit_layout.hpp"
 #include "core/kvm/svm_layout.hpp"
 
 namespace kvmscope::kvm {
@@ -148,6 +149,10 @@ struct PageFields : FieldGroup {
       "nx_huge_page_disallowed",
       "lpage_disallowed",  // until 55c510e26ab6 (v6.2); since v5.4
   });
+  Field nx_link = optional_place({
+      "possible_nx_huge_page_link",
+      "lpage_disallowed_link",  // until 55c510e26ab6 (v6.2); since v5.4
+  });
   Field role = field({"role.word"});
   Field gfn = field({"gfn"});
   Field spt = field({"spt"});
@@ -234,6 +239,7 @@ struct PteListFields : FieldGroup {
   Field more = field({"more"});
   Field sptes = field({"sptes"});
   Field spte_count = optional({"spte_count"});  // since v5.14; before, a NULL ends the chunk
+  Field tail_count = optional({"tail_count"});  // entries of the chunks behind, since v6.4
 };
 
 // struct page, include/linux/mm_types.h.
@@ -269,8 +275,10 @@ class Layout {
   explicit Layout(const Types& types) : types_(types) {}
 
   const VmFields& vm() const { return get(vm_); }
+  const VmAuditFields& vm_audit() const { return get(vm_audit_); }
   const VcpuFields& vcpu() const { return get(vcpu_); }
   const MmuFields& mmu() const { return get(mmu_); }
+  const MmuCheckFields& mmu_check() const { return get(mmu_check_); }
   const RootInfoFields& root_info() const { return get(root_info_); }
   const PageFields& page() const { return get(page_); }
   const RoleFields& role() const { return get(role_); }
@@ -279,6 +287,7 @@ class Layout {
   const MemslotArchFields& memslot_arch() const { return get(memslot_arch_); }
   const LpageInfoFields& lpage_info() const { return get(lpage_info_); }
   const PteListFields& pte_list() const { return get(pte_list_); }
+  const PercpuCounterFields& percpu_counter() const { return get(percpu_counter_); }
   const PageStructFields& page_struct() const { return get(page_struct_); }
   const DentryFields& dentry() const { return get(dentry_); }
   const XarrayFields& xarray() const { return get(xarray_); }
@@ -299,8 +308,10 @@ class Layout {
 
   const Types& types_;
   mutable std::optional<VmFields> vm_;
+  mutable std::optional<VmAuditFields> vm_audit_;
   mutable std::optional<VcpuFields> vcpu_;
   mutable std::optional<MmuFields> mmu_;
+  mutable std::optional<MmuCheckFields> mmu_check_;
   mutable std::optional<RootInfoFields> root_info_;
   mutable std::optional<PageFields> page_;
   mutable std::optional<RoleFields> role_;
@@ -309,6 +320,7 @@ class Layout {
   mutable std::optional<MemslotArchFields> memslot_arch_;
   mutable std::optional<LpageInfoFields> lpage_info_;
   mutable std::optional<PteListFields> pte_list_;
+  mutable std::optional<PercpuCounterFields> percpu_counter_;
   mutable std::optional<PageStructFields> page_struct_;
   mutable std::optional<DentryFields> dentry_;
   mutable std::optional<XarrayFields> xarray_;

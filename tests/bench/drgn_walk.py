@@ -2,7 +2,7 @@
 """The questions of the benchmark, asked as a good drgn user would: whole structs and whole tables
 in one read, unpacked with struct. Prints seconds for the question alone, and the answer.
 
-  drgn_walk.py DUMP DEBUG-FOLDER roots|levels|pages|pages-members|pages-json"""
+  drgn_walk.py DUMP DEBUG-FOLDER roots|levels|pages|pages-members|pages-json|audit"""
 
 import glob
 import json
@@ -137,11 +137,60 @@ def page_tuples(prog):
     return result
 
 
+HASH_BITS = 12
+
+
+def hashed(prog, vm, at):
+    """(bucket, shadow page) of mmu_page_hash; an array of heads, or a pointer to one."""
+    table = vm.arch.mmu_page_hash
+    start = (table if table.type_.kind == drgn.TypeKind.POINTER else table.address_of_()).value_()
+    heads = struct.unpack(f"<{1 << HASH_BITS}Q", prog.read(start, 8 << HASH_BITS))
+    for bucket, node in enumerate(heads):
+        while node:
+            yield bucket, node - at
+            (node,) = struct.unpack("<Q", prog.read(node, 8))
+
+
+def audit(prog):
+    """Three invariants of the shadow pages: the active list against the hash, page_private against spt, unsync_children
+    against its bitmap. The number of pages that break one."""
+    kind, frame = prog.type("struct kvm_mmu_page"), prog.type("struct page")
+    at = {name: drgn.offsetof(kind, name)
+          for name in ("link", "hash_link", "gfn", "role", "spt", "unsync_children", "unsync_child_bitmap")}
+    private, direct, vmemmap = drgn.offsetof(frame, "private"), prog["page_offset_base"].value_(), prog["vmemmap_base"].value_()
+    broken = set()
+    for vm in vms(prog):
+        buckets = {}
+        for bucket, page in hashed(prog, vm, at["hash_link"]):
+            buckets.setdefault(page, []).append(bucket)
+        head = vm.arch.active_mmu_pages.address_of_().value_()
+        active = set()
+        (node,) = struct.unpack("<Q", prog.read(head, 8))
+        while node != head:
+            page = node - at["link"]
+            active.add(page)
+            raw = prog.read(page, kind.size)
+            gfn, spt = (struct.unpack_from("<Q", raw, at[name])[0] for name in ("gfn", "spt"))
+            if buckets.get(page) != [(gfn * 0x61C8864680B583EB & INVALID) >> 64 - HASH_BITS]:
+                broken.add(page)
+            (owner,) = struct.unpack("<Q", prog.read(vmemmap + (spt - direct >> 12) * frame.size + private, 8))
+            if owner != page:
+                broken.add(page)
+            bits = int.from_bytes(raw[at["unsync_child_bitmap"]:at["unsync_child_bitmap"] + 64], "little")
+            if bits.bit_count() != struct.unpack_from("<I", raw, at["unsync_children"])[0]:
+                broken.add(page)
+            (node,) = struct.unpack_from("<Q", raw, at["link"])
+        for page in buckets.keys() - active:
+            if not prog.read_u32(page + at["role"]) >> 11 & 1:
+                broken.add(page)
+    return len(broken)
+
+
 def main():
     dump, debug, question = sys.argv[1:]
     prog = open_dump(dump, debug)
     ask = {"roots": roots, "levels": levels, "pages": pages, "pages-members": pages_by_member,
-           "pages-json": pages_json}[question]
+           "pages-json": pages_json, "audit": audit}[question]
     ask(prog)  # types are loaded and memory is warm: the walk alone is timed
     started = time.perf_counter()
     answer = ask(prog)

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/base/file.hpp"
+#include "core/kvm/audit/audit.hpp"
 #include "core/kvm/kvm.hpp"
 #include "core/kvm/level_counter.hpp"
 #include "core/kvm/walk.hpp"
@@ -112,6 +113,17 @@ void pages(benchmark::State& state, const Target& target) {
   state.counters["pages"] = static_cast<double>(count);
 }
 
+// The rules that drgn_walk.py has, too.
+void audit(benchmark::State& state, const Target& target) {
+  std::vector<const kvm::audit::Rule*> rules;
+  for (const char* name : {"hash", "page-private", "unsync-children"})
+    rules.push_back(kvm::audit::find_rule(name));
+  for (auto _ : state)
+    for (const kvm::Vm& vm : target.vms)
+      benchmark::DoNotOptimize(
+          kvm::audit::run(target.kvm, vm, rules, [](const Error&) {}).findings.all().size());
+}
+
 // The tables of a kdump, as libkdumpfile gives them, and as `levels` walks them. The file is
 // opened anew each time, so that nobody's cache is warm; opening and closing are not timed.
 void kdump_reads(benchmark::State& state, const std::string& path, const Target& target) {
@@ -159,6 +171,7 @@ int main(int argc, char** argv) {
       ->Unit(unit);
   benchmark::RegisterBenchmark("levels", levels, std::cref(elf))->Unit(unit);
   benchmark::RegisterBenchmark("pages", pages, std::cref(elf))->Unit(unit);
+  benchmark::RegisterBenchmark("audit", audit, std::cref(elf))->Unit(unit);
   benchmark::RegisterBenchmark("kdump_reads", kdump_reads, kdump, std::cref(elf))
       ->Unit(unit)
       ->Iterations(10);

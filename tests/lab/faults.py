@@ -1,7 +1,7 @@
 """Faults to plant in a dump of the shadow scenario through `--overlay`: which bytes change, found by the oracle."""
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from lab.oracle.kernel import U64, Kernel
 from lab.oracle.machines import slot_addresses, vcpu_addresses, vm_addresses
@@ -31,7 +31,11 @@ def fault(function: Fault) -> Fault:
 
 def overlay(kernel: Kernel, name: str) -> str:
     """The text of an overlay file."""
-    return "".join(f"{kernel.backend.physical(address):#x} {data.hex()}\n" for address, data in FAULTS[name](kernel))
+    return overlay_text(kernel, FAULTS[name](kernel))
+
+
+def overlay_text(kernel: Kernel, changes: Iterable[Change]) -> str:
+    return "".join(f"{kernel.backend.physical(address):#x} {data.hex()}\n" for address, data in changes)
 
 
 def word(value: int) -> bytes:

@@ -1,6 +1,7 @@
 // The arrays of a fake memslot, lists of SPTEs, and the page hash.
 
 #include <algorithm>
+#include <bit>
 
 #include "tests/support/fake_kernel.hpp"
 
@@ -78,12 +79,16 @@ void FakeVm::make_hash() {
   set("arch.mmu_page_hash", memory.allocate(8 * pointed_buckets).value);
 }
 
+// kvm_page_table_hashfn()
 VirtAddr FakeVm::bucket(std::uint64_t gfn) const {
+  const auto place = [&](std::uint64_t buckets) {
+    return 8 * (gfn * 0x61c8864680b583eb >> (64 - std::countr_zero(buckets)));
+  };
   FakeMemory& memory = kernel_.memory();
   if (memory.has("kvm", "arch.mmu_page_hash[0]"))
     return memory.member(address_, "kvm", "arch.mmu_page_hash") +
-           8 * (gfn % memory.element_count("kvm", "arch.mmu_page_hash"));
-  return VirtAddr{memory.get(address_, "kvm", "arch.mmu_page_hash")} + 8 * (gfn % pointed_buckets);
+           place(memory.element_count("kvm", "arch.mmu_page_hash"));
+  return VirtAddr{memory.get(address_, "kvm", "arch.mmu_page_hash")} + place(pointed_buckets);
 }
 
 void FakeVm::hash_page(const FakePage& page, std::uint64_t gfn) {

@@ -53,6 +53,11 @@ TEST(Completion, OfCommandsAndAliases) {
   EXPECT_GT(complete_all("").size(), 10U);
 }
 
+TEST(Completion, OfTheLastOfSeveralRules) {
+  EXPECT_EQ(complete_all("needy --rule unsync-s"), Names{"unsync-stale"});
+  EXPECT_EQ(complete_all("needy --rule hash,unsync-b"), Names{"unsync-bitmap"});
+}
+
 TEST(Completion, OfSubcommandsAndWhatTheyTake) {
   EXPECT_EQ(complete_all("trace "), (Names{"ev", "events", "load"}));
   EXPECT_EQ(complete_all("trace l"), Names{"load"});

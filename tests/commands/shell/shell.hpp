@@ -74,6 +74,7 @@ inline std::vector<Command> test_commands() {
   }
   Command needy = make({"needy"});
   needy.needs = Needs::target;
+  needy.options = {{"--rule", "NAMES", K::rules, ""}};
   commands.push_back(needy);
   Command trace = make({"trace"});
   trace.run = {};

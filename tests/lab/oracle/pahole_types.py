@@ -12,7 +12,7 @@ NAMES = """kvm kvm_arch kvm_vcpu kvm_vcpu_arch kvm_mmu kvm_mmu_root_info kvm_mmu
 kvm_mmu_memory_cache kvm_vm_stat kvm_vm_stat_generic kvm_vcpu_stat kvm_vcpu_stat_generic
 pte_list_desc kvm_memslots kvm_memory_slot kvm_arch_memory_slot kvm_lpage_info rb_node rb_root rb_root_cached list_head hlist_head hlist_node
 xarray xa_node page pid upid task_struct mm_struct css_set cgroup kernfs_node dentry qstr
-module mod_kallsyms btf_module btf""".split()
+module mod_kallsyms btf_module btf percpu_counter""".split()
 
 # "<type> name[3]:4;   /*  offset: bit  size */", or with a function pointer's name in "(*name)(...)".
 MEMBER = re.compile(r"^(?P<type>.*?)(?P<name>\w+)?(?P<dimensions>(\[\d*\])*)(?P<bits>:\d+)?(\s*__attribute__.*)?;"
