@@ -47,6 +47,12 @@ class Program {
   // out 0x10, al: leaves KVM_RUN with KVM_EXIT_IO, which says that the guest came here.
   void mark() { emit({0xe6, 0x10}); }
 
+  // mov rax, target; jmp rax
+  void jump(uint64_t target) {
+    address(target);
+    emit({0xff, 0xe0});
+  }
+
   // hlt; and again should anything wake it
   void halt() { emit({0xf4, 0xeb, 0xfd}); }
 

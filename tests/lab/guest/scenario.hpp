@@ -19,6 +19,7 @@ struct Process {
 std::vector<Process> shadow_processes();
 std::vector<Process> tdp_processes();
 std::vector<Process> modes_processes();
+std::vector<Process> splits_processes();
 std::vector<Process> big_shadow_processes();
 std::vector<Process> big_tdp_processes();
 
