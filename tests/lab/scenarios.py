@@ -41,6 +41,8 @@ SCENARIOS = (
              guests="splits", kvm_amd="npt=1", kvm="nx_huge_pages=force"),
     Scenario("splits-shadow", "as splits, with the shadow MMU",
              guests="splits", kvm="nx_huge_pages=force"),
+    Scenario("nested", "a guest inside a guest, with nested paging: the vCPU runs on guest_mmu",
+             guests="nested", kvm_amd="npt=1 nested=1"),
     Scenario("big-shadow", "20,000 shadow pages",
              guests="big-shadow", memory_mib=640),
     Scenario("big-tdp", "250,000 SPTEs of 4 KiB",

@@ -16,9 +16,10 @@ struct Scenario {
 };
 
 constexpr Scenario kScenarios[] = {
-    {"shadow", shadow_processes},         {"tdp", tdp_processes},
-    {"modes", modes_processes},           {"splits", splits_processes},
-    {"big-shadow", big_shadow_processes}, {"big-tdp", big_tdp_processes},
+    {"shadow", shadow_processes},   {"tdp", tdp_processes},
+    {"modes", modes_processes},     {"splits", splits_processes},
+    {"nested", nested_processes},   {"big-shadow", big_shadow_processes},
+    {"big-tdp", big_tdp_processes},
 };
 
 int parked_pipe[2];
