@@ -11,6 +11,7 @@ constexpr CpuMode kHypervisorMode{"long-svm", 0x80050033, 0x20, 0x1500, true, fa
 constexpr uint64_t kMemoryBytes = 16 * kMiB;
 constexpr uint64_t kData = 2 * kMiB;
 constexpr uint64_t kLargeData = 4 * kMiB;
+constexpr uint64_t kDevice = 0xd0000000;
 
 // Where the inner guest's program is for itself, and for the outer one.
 constexpr uint64_t kInnerCode = 0x1000;
@@ -74,11 +75,13 @@ void build_nested_process() {
   PageTables outer(memory, kFourLevel), inner(memory, kFourLevel);
   for (uint64_t address = 0; address < kMemoryBytes; address += kHugePageSize)
     outer.map(address, address, 2);
+  outer.map(kDevice, kDevice);
   inner.map(kInnerCode, kInnerCodeOutside);
   for (const Pair& pair : kPairs) inner.map(pair.l2_gpa, pair.gpa, pair.level);
   write_inner_program(memory);
   Code code = code_of_vcpu(0);
   Program program(memory, code.start, code.bytes, Program::Mode::bits64);
+  program.read(kDevice);
   program.write_msr(kVmHsavePa, memory.allocate_page());
   program.vmrun(make_vmcb(memory, inner.root()));
   program.mark();  // not reached: leaving the inner guest is a failure
