@@ -32,7 +32,7 @@ def orders(scenario):
     if scenario.vmcoreinfo:
         modules += ["module qemu_fw_cfg"]
     if scenario.kvm_amd is not None:
-        modules += ["module irqbypass", "module kvm", f"module kvm-amd {scenario.kvm_amd}"]
+        modules += ["module irqbypass", f"module kvm {scenario.kvm}", f"module kvm-amd {scenario.kvm_amd}"]
     guests = [f"guests {scenario.guests}"] if scenario.guests else []
     return "".join(line + "\n" for line in modules + guests + ["rest"])
 

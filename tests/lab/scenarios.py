@@ -10,7 +10,7 @@ RAW = ("elf", "paging")
 class Scenario:
     """One row of the table. `guests` is a name in the guest runner's own table; None: no guests.
 
-    `kvm_amd` is the module's parameters; None: KVM is not loaded. `captures` are the formats that
+    `kvm` and `kvm_amd` are the modules' parameters; kvm_amd None: KVM is not loaded. `captures` are the formats that
     can only be taken of the running machine.
     """
 
@@ -18,6 +18,7 @@ class Scenario:
     purpose: str
     guests: str | None = None
     kvm_amd: str | None = "npt=0"
+    kvm: str = ""
     cpu: str = "EPYC,+svm"
     memory_mib: int = 256
     vmcoreinfo: bool = True
@@ -36,6 +37,12 @@ SCENARIOS = (
              guests="modes", cpu="max,+svm"),
     Scenario("modes-tdp", "as modes-shadow, with the TDP MMU",
              guests="modes", kvm_amd="npt=1", cpu="max,+svm"),
+    Scenario("splits", "each reason for a small mapping, pages that the owner has lost, a stale MMIO entry",
+             guests="splits", kvm_amd="npt=1", kvm="nx_huge_pages=force"),
+    Scenario("splits-shadow", "as splits, with the shadow MMU",
+             guests="splits", kvm="nx_huge_pages=force"),
+    Scenario("nested", "a guest inside a guest, with nested paging: the vCPU runs on guest_mmu",
+             guests="nested", kvm_amd="npt=1 nested=1"),
     Scenario("big-shadow", "20,000 shadow pages",
              guests="big-shadow", memory_mib=640),
     Scenario("big-tdp", "250,000 SPTEs of 4 KiB",

@@ -17,7 +17,8 @@ struct Scenario {
 
 constexpr Scenario kScenarios[] = {
     {"shadow", shadow_processes},   {"tdp", tdp_processes},
-    {"modes", modes_processes},     {"big-shadow", big_shadow_processes},
+    {"modes", modes_processes},     {"splits", splits_processes},
+    {"nested", nested_processes},   {"big-shadow", big_shadow_processes},
     {"big-tdp", big_tdp_processes},
 };
 

@@ -44,8 +44,28 @@ class Program {
     emit({0x89, operands()});
   }
 
+  // mov ecx, register; mov eax and edx, value; wrmsr (in 64-bit code)
+  void write_msr(uint32_t msr, uint64_t value) {
+    immediate(0xb9, msr);
+    immediate(0xb8, static_cast<uint32_t>(value));
+    immediate(0xba, static_cast<uint32_t>(value >> 32));
+    emit({0x0f, 0x30});
+  }
+
+  // vmrun rax
+  void vmrun(uint64_t vmcb) {
+    address(vmcb);
+    emit({0x0f, 0x01, 0xd8});
+  }
+
   // out 0x10, al: leaves KVM_RUN with KVM_EXIT_IO, which says that the guest came here.
   void mark() { emit({0xe6, 0x10}); }
+
+  // mov rax, target; jmp rax
+  void jump(uint64_t target) {
+    address(target);
+    emit({0xff, 0xe0});
+  }
 
   // hlt; and again should anything wake it
   void halt() { emit({0xf4, 0xeb, 0xfd}); }
@@ -57,6 +77,12 @@ class Program {
     emit({mode_ == Mode::bits16 ? uint8_t{0xbb} : uint8_t{0xb8}});
     int bytes = mode_ == Mode::bits64 ? 8 : mode_ == Mode::bits32 ? 4 : 2;
     for (int i = 0; i < bytes; ++i) emit({static_cast<uint8_t>(value >> (8 * i))});
+  }
+
+  // mov of a 32-bit register
+  void immediate(uint8_t code, uint32_t value) {
+    emit({code});
+    for (int i = 0; i < 4; ++i) emit({static_cast<uint8_t>(value >> (8 * i))});
   }
 
   // The ModRM byte of "ebx and [rax]"; in 16-bit code of "ax and [bx]".

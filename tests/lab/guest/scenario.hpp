@@ -19,6 +19,8 @@ struct Process {
 std::vector<Process> shadow_processes();
 std::vector<Process> tdp_processes();
 std::vector<Process> modes_processes();
+std::vector<Process> splits_processes();
+std::vector<Process> nested_processes();
 std::vector<Process> big_shadow_processes();
 std::vector<Process> big_tdp_processes();
 

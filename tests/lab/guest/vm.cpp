@@ -143,11 +143,15 @@ Vm::Vm(std::string name)
 }
 
 void Vm::add_slot(unsigned slot, Memory& memory, uint32_t flags) {
-  kvm_userspace_memory_region region{slot, flags, memory.start(), memory.bytes(),
-                                     memory.host_address()};
+  add_region(slot, memory.start(), memory.bytes(), memory.host_address(), flags);
+}
+
+void Vm::add_region(unsigned slot, uint64_t guest_address, uint64_t bytes, uint64_t host_address,
+                    uint32_t flags) {
+  kvm_userspace_memory_region region{slot, flags, guest_address, bytes, host_address};
   kvm_ioctl(fd_, KVM_SET_USER_MEMORY_REGION, "KVM_SET_USER_MEMORY_REGION", &region);
   say("slot vm=%s id=%u gpa=%#llx size=%#llx hva=%#llx flags=%u", name_.c_str(), slot,
-      LongLong(memory.start()), LongLong(memory.bytes()), LongLong(memory.host_address()), flags);
+      LongLong(guest_address), LongLong(bytes), LongLong(host_address), flags);
 }
 
 void Vm::delete_slot(unsigned slot) {

@@ -41,6 +41,9 @@ class Vm {
   const std::string& name() const { return name_; }
 
   void add_slot(unsigned slot, Memory& memory, uint32_t flags = 0);
+  // Shows memory to the guest at another place than its own.
+  void add_region(unsigned slot, uint64_t guest_address, uint64_t bytes, uint64_t host_address,
+                  uint32_t flags);
   void delete_slot(unsigned slot);
   void create_irqchip();
   void limit_shadow_pages(unsigned pages);

@@ -1,0 +1,99 @@
+#!/usr/bin/python3
+"""Compares what translate, path and spte say of the cases that the scenarios `splits` prepare with what these are."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from lab import announced, lab_dumps, product  # pylint: disable=wrong-import-position
+from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
+
+SCENARIOS = ("splits", "splits-shadow")
+KERNELS = ("6.1", "6.12")
+SMALL, LARGE = 4096, 2 << 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """Levels of the SPTEs that map the address, and what the owner's page tables have there (0 bytes: nothing)."""
+
+    levels: list[int]
+    host_state: str
+    host_bytes: int = 0
+    writable: bool = True
+
+
+CASES = {
+    "plain-huge": Case([2], "mapped", LARGE),
+    "nx-split": Case([1], "mapped", LARGE),
+    "misaligned": Case([1], "mapped", LARGE),
+    "small-host": Case([1], "mapped", SMALL),
+    "dirty-log": Case([1], "mapped", LARGE, writable=False),
+    "host-absent": Case([], "absent"),
+    "host-prot-none": Case([], "prot_none", SMALL),
+    "untouched": Case([], "absent"),
+}
+# The shadow MMU write-protects a large page as it is, and splits it at the next write.
+SHADOW_CASES = CASES | {"dirty-log": Case([2], "mapped", LARGE, writable=False)}
+STALE = "mmio-stale"
+
+
+class CasesTest:
+    """The checks on one dump."""
+
+    def __init__(self, program: Path, scenario: str, series: str, checks: Checks):
+        (self.dump,) = lab_dumps.get(scenario, series, "elf")
+        self.program, self.scenario, self.checks = program, scenario, checks
+        self.title = f"{scenario} {series} cases"
+        self.cases = announced.facts(self.dump.console, "case")
+
+    def run(self) -> None:
+        known = SHADOW_CASES if self.scenario == "splits-shadow" else CASES
+        kinds = {case["kind"] for case in self.cases}
+        self.checks.check(self.title, sorted(kinds ^ {*known, STALE}), f"{len(kinds)} kinds are announced")
+        asked = [case for case in self.cases if case["kind"] != STALE]
+        found, problems = self.records([f"translate 0 {case['gpa']}" for case in asked])
+        for case, records in zip(asked, found):
+            problems += [f"{case['kind']} at {case['gpa']}: {problem}"
+                         for problem in self.differences(known[case["kind"]], records)]
+        self.checks.check(self.title, problems, f"translate of {len(asked)} addresses")
+        for case in self.cases:
+            if case["kind"] == STALE:
+                self.stale(case["gpa"])
+
+    def records(self, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
+        return product.line_records(self.program, self.dump.path, self.dump.debug, lines)
+
+    def differences(self, case: Case, records: list[dict]) -> list[str]:
+        if len(records) != 1:
+            return [f"{len(records)} records, not one"]
+        (record,) = records
+        found = ([spte["level"] for spte in record["sptes"]], record["host_state"], record["host_page_bytes"])
+        if found != (case.levels, case.host_state, case.host_bytes):
+            return [f"it is {found}, not {(case.levels, case.host_state, case.host_bytes)}"]
+        answers, problems = self.records([f"spte {spte['spte_address']}" for spte in record["sptes"]])
+        return problems + [f"writable is {spte['writable']}" for (spte,) in answers
+                           if spte["writable"] != case.writable]
+
+    def stale(self, gpa: str) -> None:
+        """The device's address has the same number for the guest as virtual address, so that a path leads there."""
+        (steps,), problems = self.records([f"path 0.0 {gpa}"])
+        if not problems and steps[-1]["kind"] == "mmio":
+            ((spte,),), problems = self.records([f"spte {steps[-1]['spte_address']}"])
+            if spte["mmio_stale"] is not True or spte["gfn"] != hex(int(gpa, 16) // SMALL):
+                problems.append(f"mmio_stale is {spte['mmio_stale']}, gfn {spte['gfn']}")
+        else:
+            problems.append("its path does not end in MMIO")
+        self.checks.check(self.title, problems, "the MMIO entry is stale")
+
+
+def run_all(program: Path, checks: Checks) -> None:
+    for scenario in SCENARIOS:
+        for series in KERNELS:
+            CasesTest(program, scenario, series, checks).run()
+
+
+if __name__ == "__main__":
+    sys.exit(run_alone(run_all, __doc__))
