@@ -230,6 +230,7 @@ Command audit() {
           "not one while mmu_lock is held for writing, memslots change or an MMU notifier is at\n"
           "work, nor, on a kernel that runs, one that does not stay.",
       .needs = Needs::nothing,
+      .reads_target = true,
       .needs_target = [](const Arguments& args) { return !args.has("--list") || args.text("VM"); },
       .arguments = {vm_argument()},
       .options = {{"--rule", "NAMES", ArgumentKind::rules,

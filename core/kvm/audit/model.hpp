@@ -19,7 +19,7 @@
 
 namespace kvmscope::kvm::audit {
 
-// Where a struct kvm_mmu_page was met, whether its header makes sense or not.
+// The lists on which a shadow page was met.
 struct Listing {
   std::uint32_t active = 0;  // how often on active_mmu_pages
   std::uint32_t hashed = 0;  // how often in mmu_page_hash
@@ -173,7 +173,16 @@ class Model {
   const std::vector<Listed>& rmaps() const { return rmaps_; }
   const std::vector<ChainFault>& chain_faults() const { return chain_faults_; }
   bool obsolete(const ShadowPage& page) const;
+  // page_private() of a table. Throws Error{fault}.
+  VirtAddr owner_of(PhysAddr table) const;
 
+  // What `get` returns; none: lost.
+  template <typename Get>
+  auto value(Get&& get) const -> std::optional<decltype(get())> {
+    std::optional<decltype(get())> result;
+    attempt([&] { result = get(); });
+    return result;
+  }
   template <typename Body>
   bool attempt(Body&& body) const {
     const std::optional<Error> error = lost_in(body);
@@ -195,10 +204,10 @@ class Model {
   void read_slot(const Memslot& slot);
   // read_tables.cpp
   void read_table(Node& node, const std::function<void(const TableEntry&)>& visit);
+  void add_table(Node& node);
+  void index_tables();
   // Sets `lost` where it is not known whether there is one.
   Node* child_of(PhysAddr table, bool& lost);
-  // page_private() of a table. Throws Error{fault}.
-  VirtAddr owner_of(PhysAddr table) const;
   void note_lost(const Error& error) const;
 
   const Kvm& kvm_;
@@ -217,9 +226,8 @@ class Model {
 
   std::deque<Node> nodes_;  // references stay valid while they are found
   AddressMap<Node*> by_address_;
-  AddressMap<Node*> by_table_;  // by spt
-  AddressMap<Listing> listings_;
-  std::vector<VirtAddr> found_;  // in the order of the lists
+  AddressMap<Node*> by_table_;  // by spt, since it was first asked for
+  bool has_tables_ = false;
   std::unordered_set<std::uint64_t> unreadable_;
   std::uint64_t active_count_ = 0;
   std::uint64_t buckets_ = 0;  // of mmu_page_hash; 0: there is none yet

@@ -23,8 +23,11 @@ void check_private(const Model& model, const Node& node, Report& report) {
                                                node.page.spt.value)));
     return;
   }
-  const Node* owner = model.node_of_table(node.page.spt);
-  if (owner != &node) {
+  const std::optional<VirtAddr> of_frame = model.value([&] { return model.owner_of(*table); });
+  if (!of_frame || *of_frame == node.page.address) return;
+  const Node* owner = model.node_at(*of_frame);
+  // Only one of two with the same table is its owner.
+  if (owner != nullptr && owner->page.spt == node.page.spt) {
     Finding finding =
         without_table(node, fmt::format("has spt {:#x}, which is the table of sp {:#x}",
                                         node.page.spt.value, owner->page.address.value));
@@ -32,14 +35,8 @@ void check_private(const Model& model, const Node& node, Report& report) {
     report.add(std::move(finding));
     return;
   }
-  model.attempt([&] {
-    const PageStructFields& fields = model.kvm().layout().page_struct();
-    const VirtAddr frame = kernel.page_struct(to_pfn(*table), fields.size());
-    const std::uint64_t of_frame = model.kvm().memory().u64(frame + fields.private_data.offset);
-    if (of_frame != node.page.address.value)
-      report.add(about(node, fmt::format("has spt {:#x}, but page_private of that is {:#x}",
-                                         node.page.spt.value, of_frame)));
-  });
+  report.add(about(node, fmt::format("has spt {:#x}, but page_private of that is {:#x}",
+                                     node.page.spt.value, of_frame->value)));
 }
 
 // ---- mmu_valid_gen

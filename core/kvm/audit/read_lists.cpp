@@ -66,9 +66,10 @@ void Model::read_list(std::string_view list, const Field& head, const Field& lin
   const VirtAddr at = vm_.address + head.offset;
   const auto node = [&](VirtAddr place) {
     const VirtAddr page = place - link.offset;
-    const auto [listing, fresh] = listings_.insert(page.value);
-    if (fresh) found_.push_back(page);
-    visit(*listing, page);
+    // Its header lies beside the link that was just read.
+    Node* known = add_node(page);
+    Listing none;
+    visit(known != nullptr ? known->listing : none, page);
   };
   const std::optional<Error> broken =
       lost_in([&] { walk_list_from_both_ends(objects_, at, node, most_pages); });
@@ -96,7 +97,6 @@ void Model::read_lists() {
   for (const Field* list : {&layout().nx_pages, &layout().nx_tdp_pages})
     read_list(list->spelling.substr(list->spelling.find('.') + 1), *list, page.nx_link,
               [&](Listing&, VirtAddr address) { nx_pages_.push_back(address); });
-  for (const VirtAddr address : found_) add_node(address);
 }
 
 void Model::read_hash() {
@@ -123,10 +123,10 @@ void Model::read_bucket(VirtAddr head, std::uint64_t bucket) {
   const std::uint64_t link = kvm_.layout().page().hash_link.offset;
   const auto node = [&](VirtAddr place) {
     const VirtAddr page = place - link;
-    const auto [listing, fresh] = listings_.insert(page.value);
-    if (fresh) found_.push_back(page);
-    ++listing->hashed;
-    listing->bucket = bucket;
+    Node* known = add_node(page);
+    if (known == nullptr) return;
+    ++known->listing.hashed;
+    known->listing.bucket = bucket;
   };
   const std::optional<Error> broken =
       lost_in([&] { walk_hlist(objects_, head, node, most_pages); });
@@ -148,14 +148,23 @@ Node* Model::add_node(VirtAddr address) {
       note_lost(*error);
     return nullptr;
   }
-  if (const Listing* listing = listings_.find(address.value)) added.listing = *listing;
   by_address_.insert(address.value, &added);
-  // Of two with the same table page_private() knows which is right.
-  const auto [owner, fresh] = by_table_.insert(added.page.spt.value, &added);
-  const std::optional<PhysAddr> table = kvm_.kernel().direct_phys(added.page.spt);
-  if (!fresh && table && if_readable([&] { return owner_of(*table); }) == added.page.address)
-    *owner = &added;
+  if (has_tables_) add_table(added);
   return &added;
+}
+
+void Model::add_table(Node& node) {
+  // Of two with the same table page_private() knows which is right.
+  const auto [owner, fresh] = by_table_.insert(node.page.spt.value, &node);
+  const std::optional<PhysAddr> table = kvm_.kernel().direct_phys(node.page.spt);
+  if (!fresh && table && if_readable([&] { return owner_of(*table); }) == node.page.address)
+    *owner = &node;
+}
+
+void Model::index_tables() {
+  if (has_tables_) return;
+  has_tables_ = true;
+  for (Node& node : nodes_) add_table(node);
 }
 
 // kvm_page_table_hashfn()

@@ -40,6 +40,7 @@ class LeafFrames {
 
 void Model::read_tables(const std::function<void(const TableEntry&)>& visit) {
   part_ = part::tables;
+  index_tables();
   // More are found on the way: those of the TDP MMU, and those that no list has.
   for (std::size_t i = 0; i < nodes_.size(); ++i) read_table(nodes_[i], visit);
 }
