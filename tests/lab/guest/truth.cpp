@@ -51,8 +51,9 @@ void Truth::say_translation(uint64_t gva) const {
     if (all_memory) bytes += hex_of(memory->at<uint8_t>(gpa));
   }
   const Mapping* first = find(gva);
+  uint64_t first_gpa = first->gpa + (gva - first->gva);
   say("translation vm=%s vcpu=%u gva=%#llx gpa=%#llx bytes=%s", vm_->name().c_str(), vcpu_,
-      LongLong(gva), LongLong(first->gpa + (gva - first->gva)), all_memory ? bytes.c_str() : "-");
+      LongLong(gva), LongLong(first_gpa), all_memory ? bytes.c_str() : "-");
 }
 
 void Truth::say_all_translations() const {
@@ -72,9 +73,9 @@ void Truth::say_fault(uint64_t gva, int level, const char* reason) const {
 
 void Truth::check(int vcpu_fd) const {
   for (const Mapping& mapping : mappings_) {
-    uint64_t offset = mapping.bytes / 2 + kOdd;
-    if (Vm::translate(vcpu_fd, mapping.gva + offset) != mapping.gpa + offset)
-      fail("KVM translates %#llx otherwise", LongLong(mapping.gva + offset));
+    uint64_t offset = mapping.bytes / 2 + kOdd, gva = mapping.gva + offset;
+    if (Vm::translate(vcpu_fd, gva) != mapping.gpa + offset)
+      fail("KVM translates %#llx otherwise", LongLong(gva));
   }
 }
 
