@@ -21,7 +21,7 @@ KVM = KERNEL + ["core/kvm"]
 AUDIT = KVM + ["core/kvm/audit"]
 PROBE = KERNEL + ["core/probe"]
 OUTPUT = BASE + ["commands/output"]
-COMMANDS = AUDIT + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace", "commands/lua"]
+COMMANDS = AUDIT + PROBE + OUTPUT + ["commands", "commands/shell", "commands/snapshot", "commands/trace", "commands/translate", "commands/lua"]
 ALLOWED = {
     "core/base": BASE,
     "core/memory": MEMORY,
@@ -40,6 +40,7 @@ ALLOWED = {
     "commands": COMMANDS,
     "commands/snapshot": COMMANDS,
     "commands/trace": COMMANDS,
+    "commands/translate": COMMANDS,
     "commands/lua": COMMANDS,
 }
 # The one file that knows where types come from.

@@ -8,7 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab import lab_dumps, product  # pylint: disable=wrong-import-position
+from lab.announced import facts, numbers_of_vms  # pylint: disable=wrong-import-position
 from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
+from lab.lab_dumps import LabDump  # pylint: disable=wrong-import-position
 
 SCENARIOS = ("modes-shadow", "modes-tdp", "shadow", "tdp", "la57")
 KERNELS = ("6.1", "6.12")
@@ -16,19 +18,11 @@ FORMATS = ("elf", "kdump-zlib")  # both have every page
 EVERY_MODE = {"none", "32-bit", "pae", "4-level", "5-level"}
 
 
-def announced(dump: Path) -> list[dict[str, str]]:
-    """The lines of the runner about addresses, each with the id of its VM."""
-    lines, ids = [], {}
-    for line in (dump.parent / "console.log").read_text(errors="replace").splitlines():
-        kind, *words = line.split()[:8] or [""]
-        if kind not in ("vm", "translation", "fault"):
-            continue
-        fields = {"kind": kind} | dict(word.partition("=")[::2] for word in words)
-        if kind == "vm":
-            ids[fields["name"]] = f"{fields['pid']}-{fields['fd']}"
-        else:
-            lines.append(fields | {"vm": ids[fields["vm"]]})
-    return lines
+def truths_of(dump: LabDump) -> list[dict[str, str]]:
+    """What the runner says of addresses, each with the number of its VM."""
+    numbers = numbers_of_vms(dump.console)
+    return [fact | {"kind": kind, "vm": str(numbers[fact["vm"]])}
+            for kind in ("translation", "fault") for fact in facts(dump.console, kind)]
 
 
 def translation_problems(truth: dict[str, str], record: dict) -> list[str]:
@@ -57,7 +51,7 @@ def fault_problems(truth: dict[str, str], record: dict) -> list[str]:
 
 def run(program: Path, scenario: str, series: str, checks: Checks) -> None:
     for dump in lab_dumps.get(scenario, series, *FORMATS):
-        truths = announced(dump.path)
+        truths = truths_of(dump)
         title = f"{scenario} {series} {dump.path.name} guest"
         lines = [f"translate --gva --vcpu {truth['vcpu']} {truth['vm']} {truth['gva']}" for truth in truths]
         answers, problems = product.line_records(program, dump.path, dump.debug, lines)
