@@ -20,6 +20,7 @@ std::vector<Command> catalogue() {
       spte(),
       translate(),
       guest(),
+      why(),
       stats(),
       audit(),
       layout(),

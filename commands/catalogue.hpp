@@ -26,6 +26,7 @@ Command parents();
 Command spte();
 Command translate();
 Command guest();
+Command why();
 Command stats();
 Command audit();
 Command layout();

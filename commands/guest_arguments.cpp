@@ -40,7 +40,10 @@ void check_guest_virtual_options(const Arguments& args) {
 }
 
 kvm::Vcpu find_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, const Arguments& args) {
-  const std::optional<std::uint64_t> wanted = args.number("--vcpu");
+  return find_vcpu(kvm, vm, args.number("--vcpu"));
+}
+
+kvm::Vcpu find_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, std::optional<std::uint64_t> wanted) {
   const std::uint64_t count = kvm.vcpu_count(vm);
   std::vector<std::uint64_t> ids;
   for (std::uint64_t idx = 0; idx < count; ++idx) {

@@ -21,6 +21,8 @@ Gfn parse_gfn(std::string_view text);
 std::vector<Option> guest_virtual_options();
 // The vCPU that --vcpu names; the only one of the VM without it. Throws Error{usage}.
 kvm::Vcpu find_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, const Arguments& args);
+// The one with this vcpu_id; the only one without. Throws Error{usage}.
+kvm::Vcpu find_vcpu(const kvm::Kvm& kvm, const kvm::Vm& vm, std::optional<std::uint64_t> wanted);
 // Throws Error{usage} when --vcpu or --cr3 is given without --gva.
 void check_guest_virtual_options(const Arguments& args);
 

@@ -77,10 +77,7 @@ Value dirty_of(const Item& item) {
 std::optional<std::uint64_t> memslots_generation(const Item& item) {
   if (!item.vm) return std::nullopt;
   const unsigned as_id = item.place ? item.place->page.role.smm : 0;
-  const Field& field = item.kvm.layout().vm().memslots;
-  const VirtAddr set{item.vm->fields.get(field, as_id)};
-  const kvm::MemslotsFields& fields = item.kvm.layout().memslots();
-  return StructCopy(fields, item.kvm.memory(), set).get(fields.generation);
+  return kvm::memslots_generation(item.kvm, *item.vm, as_id);
 }
 
 Value slots_generation_of(const Item& item) {

@@ -7,6 +7,7 @@
 #include "commands/targets.hpp"
 #include "core/kvm/guest_paging.hpp"
 #include "core/kvm/registers.hpp"
+#include "core/kvm/requests.hpp"
 
 namespace kvmscope {
 namespace {
@@ -28,55 +29,9 @@ constexpr std::array<std::string_view, 11> mp_states = {
     "runnable",   "uninitialized", "init_received", "halted",        "sipi_received", "stopped",
     "check_stop", "operating",     "load",          "ap_reset_hold", "suspended"};
 
-struct Request {
-  unsigned bit;
-  std::string_view word;
-};
-// KVM_REQ_*, include/linux/kvm_host.h and (from bit 8) arch/x86/include/asm/kvm_host.h: macros,
-// so no debug info names them. These have kept their numbers since v5.10.
-constexpr std::array<Request, 27> requests = {{{0, "TLB_FLUSH"},
-                                               {8, "MIGRATE_TIMER"},
-                                               {9, "REPORT_TPR_ACCESS"},
-                                               {10, "TRIPLE_FAULT"},
-                                               {11, "MMU_SYNC"},
-                                               {12, "CLOCK_UPDATE"},
-                                               {13, "LOAD_MMU_PGD"},
-                                               {14, "EVENT"},
-                                               {15, "APF_HALT"},
-                                               {16, "STEAL_UPDATE"},
-                                               {17, "NMI"},
-                                               {18, "PMU"},
-                                               {19, "PMI"},
-                                               {20, "SMI"},
-                                               {21, "MASTERCLOCK_UPDATE"},
-                                               {22, "MCLOCK_INPROGRESS"},
-                                               {23, "SCAN_IOAPIC"},
-                                               {24, "GLOBAL_CLOCK_UPDATE"},
-                                               {25, "APIC_PAGE_RELOAD"},
-                                               {31, "LOAD_EOI_EXITMAP"},
-                                               {32, "GET_NESTED_STATE_PAGES"},
-                                               {33, "APICV_UPDATE"},
-                                               {34, "TLB_FLUSH_CURRENT"},
-                                               {35, "TLB_FLUSH_GUEST"},
-                                               {36, "APF_READY"},
-                                               {37, "MSR_FILTER_CHANGED"},
-                                               {39, "MMU_FREE_OBSOLETE_ROOTS"}}};
-
 template <std::size_t N>
 std::string word_of(const std::array<std::string_view, N>& words, std::uint64_t value) {
   return value < N ? std::string(words[value]) : fmt::format("{}", value);
-}
-
-Value request_words(const Item& item) {
-  const std::uint64_t pending = item.get(item.layout().requests);
-  Words words;
-  for (unsigned bit = 0; bit < 64; ++bit) {
-    if ((pending >> bit & 1) == 0) continue;
-    const auto known = std::find_if(requests.begin(), requests.end(),
-                                    [&](const Request& request) { return request.bit == bit; });
-    words.push_back(known != requests.end() ? std::string(known->word) : fmt::format("bit{}", bit));
-  }
-  return words;
 }
 
 Value thread(const Item& item, Value (*get)(const Item&, VirtAddr)) {
@@ -121,7 +76,8 @@ const std::vector<FieldOf<Item>>& fields() {
        [](const Item& i) -> Value { return word_of(modes, i.get(i.layout().mode)); }},
       {{"mp_state", K::text, "KVM_MP_STATE_*"},
        [](const Item& i) -> Value { return word_of(mp_states, i.get(i.layout().mp_state)); }},
-      {{"requests", K::words, "KVM_REQ_* pending"}, request_words},
+      {{"requests", K::words, "KVM_REQ_* pending"},
+       [](const Item& i) -> Value { return kvm::request_names(i.get(i.layout().requests)); }},
       {{"mmu", K::text, "which mmu builds the page tables: root_mmu or guest_mmu"}, active_mmu},
       {{"paging", K::text, "of the guest: none, 32-bit, pae, 4-level, 5-level"},
        [](const Item& i) -> Value {

@@ -65,18 +65,17 @@ Value sptes_of(Item item) {
 
 // Where the current root's walk ends; none: in no leaf.
 std::optional<PhysAddr> root_hpa(Item item) {
-  if (!item.guest || item.guest->root_steps.empty()) return std::nullopt;
-  if (item.guest->root_lost) throw Error(*item.guest->root_lost);
-  const kvm::Entry& last = item.guest->root_steps.back().entry;
+  if (!item.root || item.root->steps.empty()) return std::nullopt;
+  if (item.root->lost) throw Error(*item.root->lost);
+  const kvm::Entry& last = item.root->steps.back().entry;
   if (last.kind != kvm::SpteKind::leaf) return std::nullopt;
-  return item.kvm.spte_format().target(last.spte) + item.guest->gva % kvm::leaf_size(last.level);
+  return item.kvm.spte_format().target(last.spte) + item.root->address % kvm::leaf_size(last.level);
 }
 
 Value root_steps_of(Item item) {
-  if (!item.guest) return {};
-  if (item.guest->root_lost) throw Error(*item.guest->root_lost);
+  if (item.root->lost) throw Error(*item.root->lost);
   Records records;
-  for (const kvm::PathStep& step : item.guest->root_steps)
+  for (const kvm::PathStep& step : item.root->steps)
     records.push_back(
         {{std::uint64_t{step.entry.level}, std::uint64_t{step.entry.index},
           Hex(step.entry.spte_address), Hex(step.entry.spte), std::string(name(step.entry.kind)),
@@ -108,7 +107,7 @@ Value hpa_of(Item item) {
 }
 
 // What a translation must have for a field of it; null without.
-enum class Part { any, slot, gva };
+enum class Part { any, slot, gva, root };
 
 struct TranslationField {
   Column column;
@@ -117,7 +116,13 @@ struct TranslationField {
 };
 
 bool has(Item item, Part part) {
-  return part == Part::any || (part == Part::slot ? item.slot != nullptr : item.guest.has_value());
+  switch (part) {
+    case Part::any: return true;
+    case Part::slot: return item.slot != nullptr;
+    case Part::gva: return item.guest.has_value();
+    case Part::root: return item.root.has_value();
+  }
+  return false;
 }
 
 std::vector<TranslationField> physical_fields() {
@@ -158,8 +163,8 @@ std::vector<TranslationField> physical_fields() {
 std::vector<TranslationField> virtual_fields() {
   return {
       {{"vcpu", K::count, "with --gva: vcpu_id"},
-       [](Item i) -> Value { return i.guest->vcpu; },
-       Part::gva},
+       [](Item i) -> Value { return i.root->vcpu; },
+       Part::root},
       {{"gva", K::hex, "with --gva: guest virtual address"},
        [](Item i) -> Value { return Hex(i.guest->gva); },
        Part::gva},
@@ -191,12 +196,13 @@ std::vector<TranslationField> virtual_fields() {
          return access.empty() ? Value{} : Value{access};
        },
        Part::gva},
-      {{"root", K::text, "with --gva: the root that the vCPU runs on"},
-       [](Item i) -> Value { return i.guest->root.empty() ? Value{} : Value{i.guest->root}; },
-       Part::gva},
-      {{"root_steps", K::records, "with --gva: walk of that root", root_step_columns()},
-       root_steps_of},
-      {{"root_hpa", K::hex, "with --gva: where that walk ends; null: in no page"},
+      {{"root", K::text, "the root that the vCPU runs on"},
+       [](Item i) -> Value { return i.root->name.empty() ? Value{} : Value{i.root->name}; },
+       Part::root},
+      {{"root_steps", K::records, "walk of that root", root_step_columns()},
+       root_steps_of,
+       Part::root},
+      {{"root_hpa", K::hex, "where that walk ends; null: in no page"},
        [](Item i) -> Value {
          const std::optional<PhysAddr> hpa = root_hpa(i);
          return hpa ? Value{Hex(*hpa)} : Value{};

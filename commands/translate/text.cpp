@@ -29,17 +29,6 @@ std::string guest_text(const RecordView& record) {
   return text;
 }
 
-std::string root_text(const RecordView& record) {
-  if (record.is_null("root")) return "none that has this address";
-  if (record.is_lost("root_steps")) return record.text("root") + "  " + record.text("root_steps");
-  const std::string text =
-      fmt::format("{}  {}→ ", record.text("root"),
-                  steps_text(record, "root_steps", root_step_columns(), "spte"));
-  if (!record.is_null("root_hpa")) return text + "hpa " + record.text("root_hpa");
-  const RecordView last(root_step_columns(), record.records("root_steps").back());
-  return text + last.text("kind");
-}
-
 std::string virtual_block(const RecordView& record) {
   return fmt::format("gva {} of vCPU {}: {} paging, cr3 {}\n  guest  {}\n  root   {}\n",
                      record.text("gva"), record.text("vcpu"), record.text("paging"),
@@ -89,6 +78,17 @@ std::string physical_block(const RecordView& record) {
 }
 
 }  // namespace
+
+std::string root_text(const RecordView& record) {
+  if (record.is_null("root")) return "none that has this address";
+  if (record.is_lost("root_steps")) return record.text("root") + "  " + record.text("root_steps");
+  const std::string text =
+      fmt::format("{}  {}→ ", record.text("root"),
+                  steps_text(record, "root_steps", root_step_columns(), "spte"));
+  if (!record.is_null("root_hpa")) return text + "hpa " + record.text("root_hpa");
+  const RecordView last(root_step_columns(), record.records("root_steps").back());
+  return text + last.text("kind");
+}
 
 std::string translation_text(const RecordView& record) {
   std::string text = record.is_null("gva") ? "" : virtual_block(record);

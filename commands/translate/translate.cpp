@@ -12,15 +12,6 @@
 namespace kvmscope {
 namespace {
 
-// The rest of the way, in one memslot.
-void show_in_slot(Translation item, const kvm::Memslot& slot, RowSink& rows) {
-  item.slot = &slot;
-  item.host_lost = lost_in([&] { item.host = kvm::walk_host(item.kvm, item.vm, item.hva()); });
-  item.sptes_lost =
-      lost_in([&] { item.sptes = kvm::mappings_of(item.kvm, item.vm, slot, to_gfn(*item.gpa)); });
-  rows.add(translation_record(item));
-}
-
 // An address space of its own for system management mode may hold a physical address, too.
 void show_physical(const kvm::Kvm& kvm, const kvm::Vm& vm, GuestPhysAddr gpa,
                    const kvm::RootNames& names, RowSink& rows) {
@@ -29,7 +20,9 @@ void show_physical(const kvm::Kvm& kvm, const kvm::Vm& vm, GuestPhysAddr gpa,
     if (!holds(slot, to_gfn(gpa))) continue;
     found = true;
     kvm::RootPaths paths(kvm, names);
-    show_in_slot({.kvm = kvm, .vm = vm, .paths = paths, .gpa = gpa}, slot, rows);
+    Translation item{.kvm = kvm, .vm = vm, .paths = paths, .gpa = gpa};
+    follow(item, slot);
+    rows.add(translation_record(item));
   }
   if (!found)
     rows.note(
@@ -37,41 +30,23 @@ void show_physical(const kvm::Kvm& kvm, const kvm::Vm& vm, GuestPhysAddr gpa,
                     gpa.value, vm.index, vm.index));
 }
 
-// A root that shadows the guest's tables has the virtual address, a direct one the physical one.
-void walk_root(const kvm::Kvm& kvm, const kvm::Vcpu& vcpu, VirtualPart& guest) {
-  for (const kvm::Root& root : kvm.roots(vcpu)) {
-    if (!root.is_active_mmu || root.prev || root.pae || !root.valid) continue;
-    const kvm::TreeStart start = start_of(root);
-    const bool has_address = start.domain == kvm::Domain::gva
-                                 ? guest.walk.state != kvm::GuestState::noncanonical
-                                 : guest.walk.gpa.has_value();
-    if (!has_address) return;
-    guest.root = root.name();
-    guest.root_steps =
-        walk_path(kvm, start, start.domain == kvm::Domain::gva ? guest.gva : guest.walk.gpa->value);
-    if (guest.root_steps.back().lost) throw Error(*guest.root_steps.back().lost);
-    return;
-  }
-}
-
 void show_virtual(const kvm::Kvm& kvm, const kvm::Vm& vm, std::uint64_t gva, const Arguments& args,
                   const kvm::RootNames& names, RowSink& rows) {
   const kvm::Vcpu vcpu = find_vcpu(kvm, vm, args);
   const kvm::GuestPaging paging = kvm::guest_paging(kvm, vcpu, args.number("--cr3"));
   const kvm::GuestMemory memory(kvm, vm, paging.as_id);
-  VirtualPart guest{.vcpu = vcpu.fields.get(kvm.layout().vcpu().vcpu_id),
-                    .gva = gva,
-                    .registers = paging.registers,
-                    .walk = kvm::walk_guest(memory, paging, gva),
-                    .root = {},
-                    .root_steps = {},
-                    .root_lost = {}};
-  if (!args.has("--cr3")) guest.root_lost = lost_in([&] { walk_root(kvm, vcpu, guest); });
   kvm::RootPaths paths(kvm, names);
-  const std::optional<GuestPhysAddr> gpa = guest.walk.gpa;
-  Translation item{.kvm = kvm, .vm = vm, .paths = paths, .guest = std::move(guest), .gpa = gpa};
-  if (const kvm::Memslot* slot = gpa ? memory.place(*gpa).slot : nullptr)
-    return show_in_slot(std::move(item), *slot, rows);
+  Translation item{.kvm = kvm, .vm = vm, .paths = paths};
+  item.guest = VirtualPart{gva, paging.registers, kvm::walk_guest(memory, paging, gva)};
+  const VirtualPart& guest = *item.guest;
+  item.gpa = guest.walk.gpa;
+  const bool canonical = guest.walk.state != kvm::GuestState::noncanonical;
+  item.root.emplace().vcpu = vcpu.fields.get(kvm.layout().vcpu().vcpu_id);
+  if (!args.has("--cr3"))
+    item.root =
+        walk_current_root(kvm, vcpu, canonical ? std::optional(gva) : std::nullopt, item.gpa);
+  if (const kvm::Memslot* slot = item.gpa ? memory.place(*item.gpa).slot : nullptr)
+    follow(item, *slot);
   rows.add(translation_record(item));
 }
 

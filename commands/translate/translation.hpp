@@ -15,23 +15,31 @@
 
 namespace kvmscope {
 
-// Before the guest physical address, with --gva: the guest's own tables, and beside them the walk
-// of the root that the vCPU runs on.
+// Before the guest physical address, with --gva: the guest's own tables.
 struct VirtualPart {
-  std::uint64_t vcpu = 0;  // vcpu_id
   std::uint64_t gva = 0;
   kvm::ControlRegisters registers;
   kvm::GuestWalk walk;
-  std::string root;  // its name; empty: the vCPU has none, or the address is not one of it
-  std::vector<kvm::PathStep> root_steps;
-  std::optional<Error> root_lost;
 };
+
+// The walk of the root that a vCPU runs on.
+struct RootPart {
+  std::uint64_t vcpu = 0;     // vcpu_id
+  std::string name;           // empty: the vCPU has none, or the address is not one of it
+  std::uint64_t address = 0;  // in the root's domain
+  std::vector<kvm::PathStep> steps;
+  std::optional<Error> lost;
+};
+// A root that shadows the guest's tables has the virtual address, a direct one the physical one.
+RootPart walk_current_root(const kvm::Kvm& kvm, const kvm::Vcpu& vcpu,
+                           std::optional<std::uint64_t> gva, std::optional<GuestPhysAddr> gpa);
 
 struct Translation {
   const kvm::Kvm& kvm;
   const kvm::Vm& vm;
   kvm::RootPaths& paths;
   std::optional<VirtualPart> guest = {};
+  std::optional<RootPart> root = {};      // of the vCPU that is asked about, if one is
   std::optional<GuestPhysAddr> gpa = {};  // none: the guest maps nothing there
   const kvm::Memslot* slot = nullptr;     // nullptr: none holds it
   kvm::HostWalk host = {};
@@ -58,11 +66,16 @@ struct Translation {
   }
 };
 
+// The rest of the way, in the memslot that holds it; what is lost is kept as such.
+void follow(Translation& item, const kvm::Memslot& slot);
+
 std::vector<Column> translation_columns();
 // A field that cannot be read is lost, the others stay.
 Record translation_record(const Translation& item);
 // The record for a person.
 std::string translation_text(const RecordView& record);
+// Its root alone.
+std::string root_text(const RecordView& record);
 
 // The columns of its nested records, for translation_text().
 const std::vector<Column>& walk_step_columns();

@@ -5,6 +5,7 @@
 #include "core/base/bits.hpp"
 #include "core/base/error.hpp"
 #include "core/kernel/kernel.hpp"
+#include "core/kvm/kvm.hpp"
 
 namespace kvmscope::kvm {
 namespace {
@@ -73,6 +74,12 @@ MmioFormat read_mmio_format(const Kernel& kernel, const SpteFormat& format) {
                         mmio.access = variable(kernel, "shadow_mmio_access_mask").value_or(0);
                         return mmio;
                       });
+}
+
+std::uint64_t memslots_generation(const Kvm& kvm, const Vm& vm, unsigned as_id) {
+  const VirtAddr set{vm.fields.get(kvm.layout().vm().memslots, as_id)};
+  const MemslotsFields& fields = kvm.layout().memslots();
+  return StructCopy(fields, kvm.memory(), set).get(fields.generation);
 }
 
 }  // namespace kvmscope::kvm

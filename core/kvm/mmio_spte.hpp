@@ -9,6 +9,9 @@
 
 namespace kvmscope::kvm {
 
+class Kvm;
+struct Vm;
+
 struct MmioFormat {
   // Two groups of bits hold the generation, the lower one its lower bits.
   std::uint64_t gen_low = 0;
@@ -26,5 +29,8 @@ struct MmioFormat {
 
 // Throws Error{fault}.
 MmioFormat read_mmio_format(const Kernel& kernel, const SpteFormat& format);
+
+// memslots->generation of an address space, as it stands. Throws Error{fault}.
+std::uint64_t memslots_generation(const Kvm& kvm, const Vm& vm, unsigned as_id);
 
 }  // namespace kvmscope::kvm

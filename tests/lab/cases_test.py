@@ -1,14 +1,18 @@
 #!/usr/bin/python3
-"""Compares what translate, path and spte say of the cases that the scenarios `splits` prepare with what these are."""
+"""Compares what translate, path, spte and why say of the cases that the scenarios `splits` prepare with what these are."""
 
+import json
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import announced, lab_dumps, product  # pylint: disable=wrong-import-position
+from lab import announced, faults, lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
+from lab.oracle.kernel import Kernel  # pylint: disable=wrong-import-position
+from lab.oracle.own_backend import OwnBackend  # pylint: disable=wrong-import-position
 
 SCENARIOS = ("splits", "splits-shadow")
 KERNELS = ("6.1", "6.12")
@@ -38,6 +42,15 @@ CASES = {
 # The shadow MMU write-protects a large page as it is, and splits it at the next write.
 SHADOW_CASES = CASES | {"dirty-log": Case([2], "mapped", LARGE, writable=False)}
 STALE = "mmio-stale"
+# `why` cannot see MMIO entries of the shadow MMU: no root of it has guest physical addresses.
+VERDICTS = {
+    "plain-huge": "mapped", "nx-split": "mapped", "misaligned": "mapped", "small-host": "mapped",
+    "dirty-log": "dirty_logging", "host-absent": "host_absent", "host-prot-none": "host_prot_none",
+    "untouched": "host_absent", STALE: "mmio_stale",
+}
+SHADOW_VERDICTS = VERDICTS | {STALE: "no_memslot"}
+FROZEN = {"6.1": 0x5A0, "6.12": 0x80000000000005A0}  # REMOVED_SPTE, FROZEN_SPTE (arch/x86/kvm/mmu/spte.h)
+DEVICE = "0xd0000000"  # in no memslot, never touched
 
 
 class CasesTest:
@@ -45,7 +58,7 @@ class CasesTest:
 
     def __init__(self, program: Path, scenario: str, series: str, checks: Checks):
         (self.dump,) = lab_dumps.get(scenario, series, "elf")
-        self.program, self.scenario, self.checks = program, scenario, checks
+        self.program, self.scenario, self.series, self.checks = program, scenario, series, checks
         self.title = f"{scenario} {series} cases"
         self.cases = announced.facts(self.dump.console, "case")
 
@@ -62,6 +75,7 @@ class CasesTest:
         for case in self.cases:
             if case["kind"] == STALE:
                 self.stale(case["gpa"])
+        self.reasons()
 
     def records(self, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
         return product.line_records(self.program, self.dump.path, self.dump.debug, lines)
@@ -76,6 +90,32 @@ class CasesTest:
         answers, problems = self.records([f"spte {spte['spte_address']}" for spte in record["sptes"]])
         return problems + [f"writable is {spte['writable']}" for (spte,) in answers
                            if spte["writable"] != case.writable]
+
+    def reasons(self) -> None:
+        verdicts = SHADOW_VERDICTS if self.scenario == "splits-shadow" else VERDICTS
+        expected = [(case["gpa"], verdicts[case["kind"]]) for case in self.cases] + [(DEVICE, "no_memslot")]
+        answers, problems = self.records([f"why 0 0 {gpa}" for gpa, _ in expected])
+        for (gpa, verdict), records in zip(expected, answers):
+            problems += [f"{gpa}: {record['verdict']} ({record['because']}), not {verdict}"
+                         for record in records if record["verdict"] != verdict]
+        self.checks.check(self.title, problems, f"why of {len(expected)} addresses")
+        if self.scenario == "splits":
+            self.frozen(next(case["gpa"] for case in self.cases if case["kind"] == "plain-huge"))
+
+    def frozen(self, gpa: str) -> None:
+        """The entry that maps the page is replaced by the value that stands for one on its way out."""
+        ((record,),), problems = self.records([f"translate 0 {gpa}"])
+        kernel = Kernel(OwnBackend(self.dump.path, self.dump.debug))
+        address = int(record["sptes"][0]["spte_address"], 16)
+        with tempfile.NamedTemporaryFile("w", suffix=".overlay") as file:
+            file.write(faults.overlay_text(kernel, [(address, FROZEN[self.series].to_bytes(8, "little"))]))
+            file.flush()
+            answer = product.run(self.program, ["-c", self.dump.path, "-s", self.dump.debug, "--overlay", file.name,
+                                                "-f", "json", "why", "0", "0", gpa])
+        found = [one["verdict"] for one in json.loads(answer.output or "[]")]
+        if answer.status != 0 or found != ["frozen"]:
+            problems.append(f"{answer.how_it_ended()}, {found}: {answer.errors}")
+        self.checks.check(self.title, problems, "why of a frozen entry")
 
     def stale(self, gpa: str) -> None:
         """The device's address has the same number for the guest as virtual address, so that a path leads there."""

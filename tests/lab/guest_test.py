@@ -15,6 +15,7 @@ from lab.lab_dumps import LabDump  # pylint: disable=wrong-import-position
 SCENARIOS = ("modes-shadow", "modes-tdp", "shadow", "tdp", "la57")
 KERNELS = ("6.1", "6.12")
 FORMATS = ("elf", "kdump-zlib")  # both have every page
+PAGE, ANNOUNCED_BYTES = 4096, 16
 EVERY_MODE = {"none", "32-bit", "pae", "4-level", "5-level"}
 
 
@@ -35,7 +36,11 @@ def translation_problems(truth: dict[str, str], record: dict) -> list[str]:
     in_memory = truth["bytes"] != "-"
     if in_memory and (record["hpa"] is None or record["host_state"] != "mapped"):
         return [f"{name}: not in the host: {record['host_state']}"]
-    return [] if in_memory or record["slot"] is None else [f"{name}: a device in memslot {record['slot']}"]
+    # Without bytes at least one of them is a device's.
+    in_one_page = int(truth["gva"], 16) % PAGE <= PAGE - ANNOUNCED_BYTES
+    if not in_memory and in_one_page and record["slot"] is not None:
+        return [f"{name}: a device in memslot {record['slot']}"]
+    return []
 
 
 def fault_problems(truth: dict[str, str], record: dict) -> list[str]:
@@ -74,9 +79,12 @@ def run(program: Path, scenario: str, series: str, checks: Checks) -> None:
         answers, problems = product.line_records(program, dump.path, dump.debug, lines)
         for truth, records in zip(readable, answers):
             found = "".join(record["bytes"] for record in records)
-            if found != truth["bytes"] or not int(found, 16):
+            if found != truth["bytes"]:
                 problems.append(f"gva {truth['gva']} of {truth['vm']} holds {found}, not {truth['bytes']}")
-        problems += [] if readable else ["no page has a pattern"]
+        # Leaf pages of the older scenarios are empty; those of the modes have a pattern each.
+        zeros = sum(not int(truth["bytes"], 16) for truth in readable)
+        if not readable or (zeros and scenario.startswith("modes")):
+            problems.append(f"{zeros} of {len(readable)} places are empty")
         checks.check(title, problems, f"guest read of {len(readable)} places")
 
 
