@@ -21,6 +21,7 @@ std::vector<Command> catalogue() {
       translate(),
       guest(),
       why(),
+      huge(),
       stats(),
       audit(),
       layout(),

@@ -27,6 +27,7 @@ Command spte();
 Command translate();
 Command guest();
 Command why();
+Command huge();
 Command stats();
 Command audit();
 Command layout();

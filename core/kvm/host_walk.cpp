@@ -1,6 +1,7 @@
 #include "core/kvm/host_walk.hpp"
 
 #include "core/base/bits.hpp"
+#include "core/base/interrupt.hpp"
 #include "core/kernel/tasks.hpp"
 
 namespace kvmscope::kvm {
@@ -37,6 +38,38 @@ void find_prot_none(const PageFormat& format, std::uint64_t ignored, std::uint64
   walk.hpa = PhysAddr{((~last.entry & frame_bits & ~ignored) & ~inside) | (hva & inside)};
 }
 
+PageTables<PhysAddr> owner_tables(const Kvm& kvm, const Vm& vm) {
+  const VmCoreInfo& info = kvm.kernel().vmcoreinfo();
+  const PageFormat& format = info.paging_levels() == 5 ? x86_64_level5 : x86_64_level4;
+  return {kvm.kernel().physical(), format, top_table(kvm, vm), info.sme_mask()};
+}
+
+// The mapped pages of a range, table by table.
+struct HostPages {
+  const PageTables<PhysAddr>& tables;
+  std::uint64_t first;
+  std::uint64_t last;
+  const std::function<void(std::uint64_t hva, std::uint64_t bytes)>& visit;
+  const std::function<void(const Error&, std::uint64_t hva, std::uint64_t bytes)>& lost;
+
+  // `start`: the first address that the table maps.
+  void walk(PhysAddr table, unsigned level, std::uint64_t start) const {
+    check_interrupt();
+    Table entries;
+    const std::optional<Error> failed =
+        lost_in([&] { tables.memory.read(table, std::as_writable_bytes(std::span(entries))); });
+    const std::uint64_t size = 1ULL << tables.format.at(level).shift;
+    if (failed) return lost(*failed, start, size * entries.size());
+    for (unsigned index = 0; index < entries.size(); ++index) {
+      const std::uint64_t hva = start + index * size;
+      if (hva > last || hva + (size - 1) < first || entries[index] == 0) continue;
+      const WalkStep<PhysAddr> step = decode_entry(tables, level, entries[index], hva);
+      if (step.kind == StepKind::leaf) visit(hva, size);
+      if (step.kind == StepKind::table) walk(step.target, level - 1, hva);
+    }
+  }
+};
+
 }  // namespace
 
 std::string_view name(HostState state) {
@@ -55,10 +88,7 @@ HostWalk walk_host(const Kvm& kvm, const Vm& vm, std::uint64_t hva) {
   return with_context(
       [&] { return fmt::format("walking the page tables of the owner of VM {}", vm.index); },
       [&] {
-        const VmCoreInfo& info = kvm.kernel().vmcoreinfo();
-        const PageFormat& format = info.paging_levels() == 5 ? x86_64_level5 : x86_64_level4;
-        const PageTables<PhysAddr> tables{kvm.kernel().physical(), format, top_table(kvm, vm),
-                                          info.sme_mask()};
+        const PageTables<PhysAddr> tables = owner_tables(kvm, vm);
         HostWalk walk;
         walk.lost = lost_in([&] {
           walk_pages(tables, hva,
@@ -71,10 +101,18 @@ HostWalk walk_host(const Kvm& kvm, const Vm& vm, std::uint64_t hva) {
           walk.hpa = last.target;
           walk.page_bytes = last.page_bytes;
         } else if (walk.state == HostState::prot_none) {
-          find_prot_none(format, info.sme_mask(), hva, walk);
+          find_prot_none(tables.format, tables.ignored_bits, hva, walk);
         }
         return walk;
       });
+}
+
+void each_host_page(
+    const Kvm& kvm, const Vm& vm, std::uint64_t first, std::uint64_t last,
+    const std::function<void(std::uint64_t hva, std::uint64_t bytes)>& visit,
+    const std::function<void(const Error&, std::uint64_t hva, std::uint64_t bytes)>& lost) {
+  const PageTables<PhysAddr> tables = owner_tables(kvm, vm);
+  HostPages{tables, first, last, visit, lost}.walk(tables.root, tables.format.levels, 0);
 }
 
 }  // namespace kvmscope::kvm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -33,5 +34,13 @@ struct HostWalk {
 // Translates `hva` by vm->mm->pgd. Throws Error{fault} or Error{corrupt} where not even that can be
 // read or makes sense.
 HostWalk walk_host(const Kvm& kvm, const Vm& vm, std::uint64_t hva);
+
+// Calls `visit` for each page that the owner has in [first, last], in order, with the user address
+// and size of the page: of those that are mapped. Reads each table once. `lost` is told of a table
+// that cannot be read, and what it would map. Throws as walk_host() does.
+void each_host_page(
+    const Kvm& kvm, const Vm& vm, std::uint64_t first, std::uint64_t last,
+    const std::function<void(std::uint64_t hva, std::uint64_t bytes)>& visit,
+    const std::function<void(const Error&, std::uint64_t hva, std::uint64_t bytes)>& lost);
 
 }  // namespace kvmscope::kvm

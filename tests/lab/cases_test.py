@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Compares what translate, path, spte and why say of the cases that the scenarios `splits` prepare with what these are."""
+"""Compares what translate, path, spte, huge and why say of the cases that the scenarios `splits` prepare with what these are."""
 
 import json
 import sys
@@ -49,6 +49,10 @@ VERDICTS = {
     "untouched": "host_absent", STALE: "mmio_stale",
 }
 SHADOW_VERDICTS = VERDICTS | {STALE: "no_memslot"}
+# Why `huge` says that no larger page maps the address.
+LIMITS = {"plain-huge": "slot_edge", "nx-split": "nx_huge_page", "misaligned": "misaligned", "small-host": "host_page",
+          "dirty-log": "dirty_log"}
+SHADOW_LIMITS = LIMITS | {"dirty-log": "slot_edge"}
 FROZEN = {"6.1": 0x5A0, "6.12": 0x80000000000005A0}  # REMOVED_SPTE, FROZEN_SPTE (arch/x86/kvm/mmu/spte.h)
 DEVICE = "0xd0000000"  # in no memslot, never touched
 
@@ -75,6 +79,7 @@ class CasesTest:
         for case in self.cases:
             if case["kind"] == STALE:
                 self.stale(case["gpa"])
+        self.sizes()
         self.reasons()
 
     def records(self, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
@@ -90,6 +95,28 @@ class CasesTest:
         answers, problems = self.records([f"spte {spte['spte_address']}" for spte in record["sptes"]])
         return problems + [f"writable is {spte['writable']}" for (spte,) in answers
                            if spte["writable"] != case.writable]
+
+    def sizes(self) -> None:
+        """Each case lies in one range, which has the sizes of the case; neighbouring ranges differ."""
+        known = SHADOW_CASES if self.scenario == "splits-shadow" else CASES
+        limits = SHADOW_LIMITS if self.scenario == "splits-shadow" else LIMITS
+        (ranges,), problems = self.records(["huge 0"])
+        for case in self.cases:
+            if case["kind"] == STALE:
+                continue
+            gfn, expected = int(case["gpa"], 16) // SMALL, known[case["kind"]]
+            found = [(one["kvm_bytes"], one["host_bytes"], one["limit"]) for one in ranges
+                     if int(one["first_gfn"], 16) <= gfn < int(one["end_gfn"], 16)]
+            size = {1: SMALL, 2: LARGE}[expected.levels[0]] if expected.levels else 0
+            # A page that is there, but must not be touched, is none of the owner's.
+            host = expected.host_bytes if expected.host_state == "mapped" else 0
+            if found != [(size, host, limits.get(case["kind"]))]:
+                problems.append(f"{case['kind']} at {case['gpa']}: {found}")
+        for one, other in zip(ranges, ranges[1:]):
+            if one["end_gfn"] == other["first_gfn"] and all(
+                    one[key] == other[key] for key in ("slot", "kvm_bytes", "host_bytes", "limit")):
+                problems.append(f"two ranges are one, at {other['first_gfn']}")
+        self.checks.check(self.title, problems, f"huge, {len(ranges)} ranges")
 
     def reasons(self) -> None:
         verdicts = SHADOW_VERDICTS if self.scenario == "splits-shadow" else VERDICTS

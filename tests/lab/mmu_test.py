@@ -55,6 +55,7 @@ class MmuTest:
         self.sptes()
         for vm in self.vms:
             self.rmaps_of(vm)
+            self.page_sizes(vm)
         self.rmaps_and_trees()
         self.single_frames()
         self.parents()
@@ -90,6 +91,24 @@ class MmuTest:
         found, problems = self.records(f"rmap {vm}")
         self.rmaps[vm] = found
         self.check(problems or differences(expected, by_address(found)), f"rmap {vm}, {len(expected)} SPTEs")
+
+    def page_sizes(self, vm: int) -> None:
+        """`huge` gives each frame the size of the largest SPTE that maps it, and no other frame any. Beside trees of the
+        TDP MMU, rmaps have a nested guest's SPTEs only."""
+        largest: dict[tuple[int, int], int] = {}
+        from_trees = any(record["source"] == "tdp_mmu" for record in self.rmaps[vm])
+        for record in self.rmaps[vm]:
+            if from_trees and record["source"] != "tdp_mmu":
+                continue
+            first, pages = int(record["gfn"], 16), 512 ** (record["level"] - 1)
+            for gfn in range(first, first + pages):
+                largest[record["as_id"], gfn] = max(largest.get((record["as_id"], gfn), 0), PAGE * pages)
+        ranges, problems = self.records(f"huge {vm}")
+        found = {(one["as_id"], gfn): one["kvm_bytes"] for one in ranges if one["kvm_bytes"]
+                 for gfn in range(int(one["first_gfn"], 16), int(one["end_gfn"], 16))}
+        problems = problems + [f"gfn {place[1]:#x}: {found.get(place)}, not {largest.get(place)}"
+                               for place in sorted(set(largest) | set(found)) if largest.get(place) != found.get(place)]
+        self.check(problems, f"huge {vm}, {len(found)} mapped frames in {len(ranges)} ranges")
 
     def rmaps_and_trees(self) -> None:
         """Every leaf in the table of an active page or below a root of the TDP MMU is in the rmap of its frame (or what
