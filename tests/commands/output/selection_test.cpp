@@ -51,7 +51,7 @@ TEST(Columns, ThatDoNotExistAreAnErrorThatListsTheFields) {
   EXPECT_EQ(error_of([] { table("", "nope"); }),
             "--sort: no field 'nope'; there are: sp, level, comm, unsync, flags, parents");
   EXPECT_EQ(error_of([] { render_as("xml", [](RowSink&) {}); }),
-            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report");
+            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report, raw");
 }
 
 TEST(Sort, ComparesNumbersAsNumbersAndPutsTheUnknownLast) {

@@ -108,7 +108,7 @@ TEST(Arguments, ErrorsPointAtTheWordAndSayWhatToDo) {
   EXPECT_EQ(error_of("pages --level two"),
             "'two' is not a number: write 0x…, decimal, or 16 hex digits @14");
   EXPECT_EQ(error_of("pages -f xml"),
-            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report @9");
+            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report, raw @9");
 }
 
 TEST(Commands, AreFoundByNameAliasAndUniqueBeginning) {

@@ -60,7 +60,7 @@ TEST(ProgramOptions, ThatAreWrongSayWhatToDo) {
   EXPECT_EQ(error_of({"--bogus", "pages"}), "unknown option --bogus; see `kvmscope --help`");
   EXPECT_NE(error_of({"-c"}).find("see `kvmscope --help`"), std::string::npos);
   EXPECT_EQ(error_of({"-f", "xml", "pages"}),
-            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report");
+            "no format 'xml'; there are: table, tree, json, jsonl, csv, dot, report, raw");
   EXPECT_EQ(error_of({"-e", "vms", "pages"}), "give either a command or -e and -x, not both");
   EXPECT_EQ(error_of({"/nonexistent/vmcore", "pages"}), "no such file: /nonexistent/vmcore");
   EXPECT_EQ(error_of({"/proc/self/status"}),
