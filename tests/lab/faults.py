@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterable, Iterator
 
+from lab.oracle.core_file import CoreFile
 from lab.oracle.kernel import U64, Kernel
 from lab.oracle.machines import slot_addresses, vcpu_addresses, vm_addresses
 from lab.oracle.rmaps import heads, slot_arrays
@@ -71,10 +72,19 @@ def child(kernel: Kernel, page: int) -> int:
     return kernel.page_private(spte & FRAME)
 
 
+def user_frames(kernel: Kernel) -> Iterator[int]:
+    """Physical addresses of pages of guest memory, which is user memory."""
+    for page in first_pages(kernel):
+        if role(kernel, page, "level") == 1:
+            yield from (spte & FRAME for spte in kernel.table(table_of(kernel, page)) if is_present(spte))
+
+
 def user_frame(kernel: Kernel) -> int:
-    """The physical address of a page of guest memory, which is user memory and so not in a dump made with -d 31."""
-    page = next(page for page in first_pages(kernel) if role(kernel, page, "level") == 1)
-    return next(spte for spte in kernel.table(table_of(kernel, page)) if is_present(spte)) & FRAME
+    """One that is in no dump made with -d 31: not in the ELF one either, where that is at hand, since makedumpfile keeps
+    a few such pages in a row there, as zeros."""
+    elf = kernel.backend.core.path.with_name("vmcore.elf-d31")
+    left = CoreFile(elf) if elf.exists() else None
+    return next(frame for frame in user_frames(kernel) if left is None or not left.has(frame))
 
 
 def user_address(kernel: Kernel) -> int:

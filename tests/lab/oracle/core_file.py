@@ -15,6 +15,7 @@ class CoreFile:
     """The physical memory in an ELF64 core. An overlay's lines "PHYSICAL-ADDRESS HEXBYTES" count instead of it."""
 
     def __init__(self, path: Path, overlay: str = ""):
+        self.path = path
         lines = (line.split() for line in overlay.splitlines())
         self.changes = [(int(address, 16), bytes.fromhex(data)) for address, data in lines]
         with open(path, "rb") as file:
@@ -59,6 +60,13 @@ class CoreFile:
             if address < end:
                 return offset + address - start, end - address
         raise Fault(f"physical address {address:#x} is not in the dump")
+
+    def has(self, address: int) -> bool:
+        try:
+            self.offset_of(address)
+        except Fault:
+            return False
+        return True
 
     def read(self, address: int, size: int) -> bytes:
         parts = []
