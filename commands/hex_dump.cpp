@@ -9,6 +9,8 @@
 namespace kvmscope {
 namespace {
 
+constexpr std::uint64_t largest_dump = 16 << 20;
+constexpr std::uint64_t default_dump = 64;
 constexpr std::size_t line_size = 16;
 
 std::string hex_text(Bytes bytes) {

@@ -12,12 +12,8 @@
 
 namespace kvmscope {
 
-// How much one command reads at most.
-inline constexpr std::uint64_t largest_dump = 16 << 20;
-inline constexpr std::uint64_t default_dump = 64;
-
-// COUNT of a command line, or the default. Throws Error{usage}: too many, or beyond the last
-// address.
+// COUNT of a command line: 64 bytes without one, 16 MiB at most. Throws Error{usage}: too many, or
+// beyond the last address.
 std::uint64_t dump_size(std::uint64_t start, std::optional<std::uint64_t> count);
 
 // Calls `line` with the offset and the values "bytes" and "text" of each 16 bytes that `read`

@@ -5,24 +5,26 @@
 #include "commands/catalogue.hpp"
 #include "commands/shell/session.hpp"
 #include "commands/targets.hpp"
+#include "core/kvm/memslots.hpp"
 
 namespace kvmscope {
 namespace {
 
 struct Flag {
-  unsigned bit;
+  std::uint64_t mask;
   std::string_view word;
 };
-// KVM_MEM_*, include/uapi/linux/kvm.h; KVM_MEMSLOT_INVALID, include/linux/kvm_host.h.
-constexpr std::array<Flag, 4> flags = {
-    {{0, "dirty_log"}, {1, "readonly"}, {2, "guest_memfd"}, {16, "invalid"}}};
+constexpr std::array<Flag, 4> flags = {{{kvm::slot_flag::dirty_log, "dirty_log"},
+                                        {kvm::slot_flag::readonly, "readonly"},
+                                        {kvm::slot_flag::guest_memfd, "guest_memfd"},
+                                        {kvm::slot_flag::invalid, "invalid"}}};
 
 Value flag_words(const kvm::Memslot& slot) {
   Words words;
   for (unsigned bit = 0; bit < 32; ++bit) {
     if ((slot.flags >> bit & 1) == 0) continue;
-    const auto known =
-        std::find_if(flags.begin(), flags.end(), [&](const Flag& flag) { return flag.bit == bit; });
+    const auto known = std::find_if(flags.begin(), flags.end(),
+                                    [&](const Flag& flag) { return flag.mask == 1ULL << bit; });
     words.push_back(known != flags.end() ? std::string(known->word) : fmt::format("bit{}", bit));
   }
   return words;

@@ -62,23 +62,26 @@ std::string block(const RecordView& record) {
 }
 
 // The memslot that the vCPU sees there.
-const kvm::Memslot* slot_of(const std::vector<kvm::Memslot>& slots, GuestPhysAddr gpa) {
+const kvm::Memslot* slot_of(const std::vector<kvm::Memslot>& slots, unsigned as_id,
+                            GuestPhysAddr gpa) {
   for (const kvm::Memslot& slot : slots)
-    if (slot.as_id == 0 && holds(slot, to_gfn(gpa))) return &slot;
+    if (slot.as_id == as_id && holds(slot, to_gfn(gpa))) return &slot;
   return nullptr;
 }
 
 void show(const kvm::Kvm& kvm, const kvm::Vm& vm, const kvm::Vcpu& vcpu, GuestPhysAddr gpa,
           const kvm::RootNames& names, RowSink& rows) {
   const std::vector<kvm::Memslot> slots = kvm.memslots(vm);
+  const unsigned as_id = kvm::memslot_space(kvm, vcpu);
   kvm::RootPaths paths(kvm, names);
   Translation way{.kvm = kvm, .vm = vm, .paths = paths};
   way.gpa = gpa;
   way.root = walk_current_root(kvm, vcpu, std::nullopt, gpa);
-  if (const kvm::Memslot* slot = slot_of(slots, gpa)) follow(way, *slot);
+  if (const kvm::Memslot* slot = slot_of(slots, as_id, gpa)) follow(way, *slot);
   const bool has_host = way.slot != nullptr && !way.host_lost && !way.host.lost;
   const kvm::Access access{
       .gpa = gpa,
+      .as_id = as_id,
       .slot = way.slot,
       .hva = way.slot != nullptr ? way.hva() : 0,
       .invalidation = kvm::invalidation(kvm, vm),

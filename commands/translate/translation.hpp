@@ -11,6 +11,7 @@
 #include "core/kvm/guest_paging.hpp"
 #include "core/kvm/host_walk.hpp"
 #include "core/kvm/mappings.hpp"
+#include "core/kvm/memslots.hpp"
 #include "core/kvm/walk.hpp"
 
 namespace kvmscope {
@@ -48,9 +49,7 @@ struct Translation {
   std::optional<Error> sptes_lost = {};
 
   // Precondition: there is a slot.
-  std::uint64_t hva() const {
-    return slot->hva + ((to_gfn(*gpa) - slot->base) << page_shift) + gpa->value % page_size;
-  }
+  std::uint64_t hva() const { return kvm::hva_of(*slot, *gpa); }
   const kvm::HostWalk& host_walk() const {
     if (host_lost) throw Error(*host_lost);
     return host;

@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include "core/base/bits.hpp"
+#include "core/kvm/memslots.hpp"
 #include "core/kvm/mmio_spte.hpp"
 
 namespace kvmscope::kvm {
 namespace {
-
-// KVM_MEM_*, include/uapi/linux/kvm.h; KVM_MEMSLOT_INVALID, include/linux/kvm_host.h.
-constexpr std::uint64_t slot_dirty_log = 1 << 0;
-constexpr std::uint64_t slot_readonly = 1 << 1;
-constexpr std::uint64_t slot_invalid = 1 << 16;
 
 struct Case {
   const Kvm& kvm;
@@ -67,14 +63,14 @@ using Evidence = std::optional<std::string>;
 Evidence invalidating(const Case& c) {
   const Invalidation& now = c.access.invalidation;
   if (now.in_progress == 0) return std::nullopt;
-  if (now.start && now.end) {
-    const std::uint64_t at = now.in_gfns ? to_gfn(c.access.gpa).value : c.access.hva;
-    if (at < *now.start || at >= *now.end) return std::nullopt;
-  }
+  // No user address is as small as a gfn, so one of both tells.
+  const auto covers = [&](std::uint64_t at) { return at >= *now.start && at < *now.end; };
+  if (now.start && now.end && !covers(c.access.hva) && !covers(to_gfn(c.access.gpa).value))
+    return std::nullopt;
   return fmt::format(
-      "{} MMU notifier(s) at work (mmu_invalidate_in_progress, {} {:#x} to {:#x}): a fault is "
-      "retried until they end",
-      now.in_progress, now.in_gfns ? "gfn" : "hva", now.start.value_or(0), now.end.value_or(~0ULL));
+      "{} MMU notifier(s) at work (mmu_invalidate_in_progress, {:#x} to {:#x}): a fault is retried "
+      "until they end",
+      now.in_progress, now.start.value_or(0), now.end.value_or(~0ULL));
 }
 
 Evidence frozen(const Case& c) {
@@ -91,7 +87,7 @@ Evidence mmio_of(const Case& c, bool stale) {
   if (c.access.slot != nullptr || entry == nullptr) return std::nullopt;
   const MmioFormat format = read_mmio_format(c.kvm.kernel(), c.kvm.spte_format());
   const std::uint64_t made = format.generation(entry->spte);
-  const std::uint64_t now = format.kept(memslots_generation(c.kvm, c.vm, 0));
+  const std::uint64_t now = format.kept(memslots_generation(c.kvm, c.vm, c.access.as_id));
   if ((made != now) != stale) return std::nullopt;
   return fmt::format("MMIO SPTE {:#x} at {:#x} is of memslots generation {}, they are at {}: {}",
                      entry->spte, entry->spte_address.value, made, now,
@@ -113,7 +109,7 @@ Evidence no_memslot(const Case& c) {
 }
 
 Evidence memslot_changing(const Case& c) {
-  if (!c.slot_has(slot_invalid)) return std::nullopt;
+  if (!c.slot_has(slot_flag::invalid)) return std::nullopt;
   return fmt::format(
       "memslot {} is being moved or deleted (KVM_MEMSLOT_INVALID): a fault is retried",
       c.access.slot->id);
@@ -141,13 +137,13 @@ Evidence mapped(const Case& c) {
 }
 
 Evidence readonly_memslot(const Case& c) {
-  if (c.mapping() == nullptr || !c.slot_has(slot_readonly)) return std::nullopt;
+  if (c.mapping() == nullptr || !c.slot_has(slot_flag::readonly)) return std::nullopt;
   return fmt::format("{} maps it to be read; memslot {} is read-only, so a write leaves the guest",
                      spte_text(*c.mapping()), c.access.slot->id);
 }
 
 Evidence dirty_logging(const Case& c) {
-  if (!c.slot_has(slot_dirty_log) || !c.all_have(c.kvm.spte_format().mmu_writable))
+  if (!c.slot_has(slot_flag::dirty_log) || !c.all_have(c.kvm.spte_format().mmu_writable))
     return std::nullopt;
   return fmt::format(
       "{} is write-protected for dirty logging of memslot {}: the next write faults once and is "
@@ -235,12 +231,10 @@ constexpr Row rows[] = {
 
 Invalidation invalidation(const Kvm& kvm, const Vm& vm) {
   const VmFields& fields = kvm.layout().vm();
-  const Type* type = fields.invalidate_start.type;
   return {.sequence = vm.fields.get(fields.invalidate_seq),
           .in_progress = vm.fields.get(fields.invalidate_in_progress),
           .start = vm.fields.find(fields.invalidate_start),
-          .end = vm.fields.find(fields.invalidate_end),
-          .in_gfns = type != nullptr && type->name == "gfn_t"};
+          .end = vm.fields.find(fields.invalidate_end)};
 }
 
 Verdict verdict_of(const Kvm& kvm, const Vm& vm, const Access& access) {

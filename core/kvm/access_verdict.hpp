@@ -18,14 +18,15 @@ namespace kvmscope::kvm {
 struct Invalidation {
   std::uint64_t sequence = 0;
   std::uint64_t in_progress = 0;
-  std::optional<std::uint64_t> start = {};  // none: this kernel does not say what is covered
-  std::optional<std::uint64_t> end = {};    // exclusive
-  bool in_gfns = false;                     // else user addresses
+  // User addresses, gfns since v6.9; none: this kernel does not say what is covered.
+  std::optional<std::uint64_t> start = {};
+  std::optional<std::uint64_t> end = {};  // exclusive
 };
 Invalidation invalidation(const Kvm& kvm, const Vm& vm);
 
 struct Access {
   GuestPhysAddr gpa;
+  unsigned as_id = 0;             // memslot address space that the vCPU runs in
   const Memslot* slot = nullptr;  // nullptr: none holds it
   std::uint64_t hva = 0;
   Invalidation invalidation;

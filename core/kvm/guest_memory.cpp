@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/kvm/memslots.hpp"
 #include "core/kvm/rmap.hpp"
 
 namespace kvmscope::kvm {
@@ -15,8 +16,6 @@ struct VmType {
 };
 constexpr std::array<VmType, 5> confidential_types = {
     {{1, "software-protected"}, {2, "SEV"}, {3, "SEV-ES"}, {4, "SEV-SNP"}, {5, "TDX"}}};
-
-constexpr std::uint64_t slot_guest_memfd = 1 << 2;  // KVM_MEM_GUEST_MEMFD
 
 std::string encrypted(std::string_view type) {
   return fmt::format("VM has type {}: its memory is encrypted or private to it", type);
@@ -57,7 +56,7 @@ GuestPlace GuestMemory::place(GuestPhysAddr at) const {
   const auto slot = std::find_if(slots_.begin(), slots_.end(),
                                  [&](const Memslot& one) { return holds(one, gfn); });
   if (slot == slots_.end()) return {};
-  return {&*slot, slot->hva + ((gfn - slot->base) << page_shift) + at.value % page_size};
+  return {&*slot, hva_of(*slot, at)};
 }
 
 void GuestMemory::read(GuestPhysAddr at, MutableBytes into) const {
@@ -79,7 +78,7 @@ PhysAddr GuestMemory::page_of(GuestPhysAddr page) const {
   if (place.slot == nullptr)
     throw_error(ErrorKind::fault, "guest address {:#x} is in no memslot of VM {}", page.value,
                 vm_.index);
-  if ((place.slot->flags & slot_guest_memfd) != 0)
+  if ((place.slot->flags & slot_flag::guest_memfd) != 0)
     throw_error(ErrorKind::fault,
                 "guest address {:#x} cannot be read: memslot {} is backed by guest_memfd, which is "
                 "private to the guest",

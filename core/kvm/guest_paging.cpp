@@ -78,14 +78,6 @@ std::optional<std::array<std::uint64_t, 4>> read_pdptrs(const Kvm& kvm, const Vc
   return pdptrs;
 }
 
-// Address space of the memslots: that of system management mode while the vCPU is in it.
-unsigned memslot_space(const Kvm& kvm, const Vcpu& vcpu) {
-  const StructCopy mmu(kvm.layout().mmu(), kvm.memory(),
-                       vcpu.fields.address_of(kvm.layout().vcpu().root_mmu));
-  const auto word = static_cast<std::uint32_t>(mmu.get(kvm.layout().mmu().root_role));
-  return decode_role(kvm.layout().role(), word).smm ? 1 : 0;
-}
-
 std::string access_of(const GuestPaging& paging,
                       const std::vector<WalkStep<GuestPhysAddr>>& steps) {
   bool write = true, user = true, execute = true;
@@ -150,6 +142,13 @@ void walk_steps(const Reader<GuestPhysAddr>& memory, const GuestPaging& paging, 
 }
 
 }  // namespace
+
+unsigned memslot_space(const Kvm& kvm, const Vcpu& vcpu) {
+  const StructCopy mmu(kvm.layout().mmu(), kvm.memory(),
+                       vcpu.fields.address_of(kvm.layout().vcpu().root_mmu));
+  const auto word = static_cast<std::uint32_t>(mmu.get(kvm.layout().mmu().root_role));
+  return decode_role(kvm.layout().role(), word).smm ? 1 : 0;
+}
 
 ControlRegisters control_registers(const Kvm& kvm, const Vcpu& vcpu) {
   const VcpuFields& fields = kvm.layout().vcpu();

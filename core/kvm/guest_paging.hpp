@@ -31,6 +31,9 @@ std::string_view paging_name(const ControlRegisters& registers);
 // CPUID.
 using ReservedBits = std::array<std::array<std::uint64_t, max_paging_levels>, 2>;
 
+// Memslot address space that a vCPU runs in: 1 in system management mode. Throws Error{fault}.
+unsigned memslot_space(const Kvm& kvm, const Vcpu& vcpu);
+
 struct GuestPaging {
   ControlRegisters registers;
   bool enabled = false;  // else guest virtual addresses are physical ones

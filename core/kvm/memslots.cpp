@@ -1,7 +1,8 @@
 // The memslots of a VM: an rbtree per address space, or the sorted array of older kernels.
 
+#include "core/kvm/memslots.hpp"
+
 #include "core/base/error.hpp"
-#include "core/kvm/kvm.hpp"
 #include "core/object/containers.hpp"
 
 namespace kvmscope::kvm {
@@ -56,6 +57,16 @@ std::vector<Memslot> Kvm::memslots(const Vm& vm) const {
                  });
   }
   return slots;
+}
+
+void read_disallow_lpage(const Kvm& kvm, VirtAddr array, std::uint64_t first,
+                         std::span<std::uint32_t> into) {
+  const LpageInfoFields& fields = kvm.layout().lpage_info();
+  require(fields.disallow_lpage);
+  if (fields.size() != sizeof into[0])
+    throw_error(ErrorKind::corrupt, "struct kvm_lpage_info has {} bytes, not {}", fields.size(),
+                sizeof into[0]);
+  kvm.memory().read(array + first * sizeof into[0], std::as_writable_bytes(into));
 }
 
 }  // namespace kvmscope::kvm

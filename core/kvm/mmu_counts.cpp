@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/interrupt.hpp"
+#include "core/kvm/page_hash.hpp"
 #include "core/kvm/rmap.hpp"
 #include "core/kvm/special_tables.hpp"
 #include "core/object/containers.hpp"
@@ -13,7 +14,6 @@
 namespace kvmscope::kvm {
 namespace {
 
-constexpr std::uint64_t pointed_buckets = 4096;  // 1 << KVM_MMU_HASH_SHIFT: not in the debug info
 constexpr std::uint64_t most_tdp_pages = 100'000'000;
 
 class Counter {
@@ -81,18 +81,14 @@ class Counter {
   // ---- the page hash
 
   void count_hash() {
-    const Field& field = kvm_.layout().vm().page_hash;
-    VirtAddr at = vm_.fields.address_of(field);
-    counts_.hash.buckets = field.count();
-    if (strip(*field.type).kind == TypeKind::pointer) {
-      at = {kvm_.memory().u64(at)};
-      counts_.hash.buckets = pointed_buckets;
-    }
-    std::vector<std::uint64_t> heads(counts_.hash.buckets);
-    if (at.value != 0) kvm_.memory().peek(at, std::as_writable_bytes(std::span(heads)));
+    const PageHash hash = page_hash(kvm_, vm_);
+    counts_.hash.buckets = hash.buckets;
+    std::vector<std::uint64_t> heads(hash.buckets);
+    if (hash.heads.value != 0)
+      kvm_.memory().peek(hash.heads, std::as_writable_bytes(std::span(heads)));
     for (std::size_t i = 0; i < heads.size(); ++i) {
       std::uint64_t length = 0;
-      if (heads[i] != 0) attempt([&] { count_bucket(at + 8 * i, length); });
+      if (heads[i] != 0) attempt([&] { count_bucket(hash.heads + 8 * i, length); });
       ++counts_.hash.lengths[length];
       mix(length);
     }

@@ -7,13 +7,13 @@
 #include "core/base/interrupt.hpp"
 #include "core/kvm/frame_runs.hpp"
 #include "core/kvm/host_walk.hpp"
+#include "core/kvm/memslots.hpp"
 #include "core/kvm/rmap.hpp"
 #include "core/kvm/walk.hpp"
 
 namespace kvmscope::kvm {
 namespace {
 
-constexpr std::uint64_t slot_dirty_log = 1 << 0;  // KVM_MEM_LOG_DIRTY_PAGES
 constexpr unsigned largest_level = MemslotArrays::deepest;
 constexpr std::uint64_t unknown_size = ~0ULL;
 
@@ -112,28 +112,24 @@ bool split_for_nx(const Kvm& kvm, const Memslot& slot, const MemslotArrays& arra
 // kvm_lpage_info[…].disallow_lpage of one level, read in pieces.
 class LargePageInfo {
  public:
-  LargePageInfo(const Kvm& kvm, VirtAddr array) : kvm_(kvm), array_(array) {}
+  LargePageInfo(const Kvm& kvm, const Memslot& slot, const MemslotArrays& arrays, unsigned level)
+      : kvm_(kvm), array_(arrays.lpage_info[level]), count_(slot_elements(slot, level)) {}
 
   bool disallowed(std::uint64_t index) {
     if (array_.value == 0) return false;
     const std::uint64_t start = index / piece_.size() * piece_.size();
     if (start != start_) {
-      kvm_.memory().read(array_ + start * sizeof(std::uint32_t),
-                         std::as_writable_bytes(std::span(piece_)).first(bytes_from(start)));
+      const std::uint64_t size = std::min<std::uint64_t>(piece_.size(), count_ - start);
+      read_disallow_lpage(kvm_, array_, start, std::span(piece_).first(size));
       start_ = start;
     }
     return piece_[index - start] != 0;
   }
-  void set_count(std::uint64_t count) { count_ = count; }
 
  private:
-  std::uint64_t bytes_from(std::uint64_t start) const {
-    return std::min<std::uint64_t>(piece_.size(), count_ - start) * sizeof(std::uint32_t);
-  }
-
   const Kvm& kvm_;
   VirtAddr array_;
-  std::uint64_t count_ = 0;
+  std::uint64_t count_;
   std::uint64_t start_ = ~0ULL;
   std::array<std::uint32_t, 1024> piece_{};
 };
@@ -147,10 +143,7 @@ class SlotSizes {
         arrays_(memslot_arrays(kvm, slot)),
         has_trees_(kvm.uses_tdp_mmu(vm)),
         shadows_guest_(!kvm.flag("tdp_enabled")),
-        info_{LargePageInfo(kvm, arrays_.lpage_info[2]),
-              LargePageInfo(kvm, arrays_.lpage_info[3])} {
-    for (unsigned level = 2; level <= largest_level; ++level)
-      info_[level - 2].set_count(slot_elements(slot, level));
+        info_{LargePageInfo(kvm, slot, arrays_, 2), LargePageInfo(kvm, slot, arrays_, 3)} {
     if (has_trees_) {
       read_trees(kvm, vm, slot, mapped_, lost);
     } else {
@@ -241,7 +234,7 @@ class SlotSizes {
       return SizeLimit::slot_edge;
     if (((slot_.base.value ^ (slot_.hva >> page_shift)) & (frames - 1)) != 0)
       return SizeLimit::misaligned;
-    if ((slot_.flags & slot_dirty_log) != 0) return SizeLimit::dirty_log;
+    if ((slot_.flags & slot_flag::dirty_log) != 0) return SizeLimit::dirty_log;
     if (level == 2 && is_nx_split(gfn)) return SizeLimit::nx_huge_page;
     if (info_[level - 2].disallowed(slot_index(slot_, Gfn{gfn}, level)))
       return SizeLimit::disallow_lpage;

@@ -24,7 +24,6 @@ struct Register {
   std::uint64_t value = 0;
   std::string stale;        // why the value may be old; empty: it is not
   std::string_view remark;  // what the value is where it is not simply the guest's own
-  std::optional<Error> lost = {};
 };
 // The cache first. Throws Error{fault} for a vCPU whose VMCB is not there, and for one whose state
 // is encrypted.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_kernel_scenario.hpp"
+#include "tests/support/fake_owner_tables.hpp"
 
 namespace kvmscope {
 namespace {
@@ -13,32 +14,24 @@ using testing::Contains;
 using testing::HasSubstr;
 
 constexpr std::uint64_t slot_hva = 0x7f2000000000;
-constexpr std::uint64_t table_bits = 0x67;
 
 // The scenario, whose owner has 16 pages at gfn 0x200, the first of them the guest's PML4.
 struct Guest : FakeScenario {
   Guest() {
     FakeMemory& memory = kernel.memory();
     vm.add_slot({.id = 1, .base = 0x200, .npages = 0x400, .hva = slot_hva, .rmaps = true});
-    VirtAddr table = memory.allocate_page();
-    memory.set({memory.get(vm.address(), "kvm", "mm")}, "mm_struct", "pgd", table.value);
-    for (unsigned level = 4; level > 1; --level) {
-      const VirtAddr next = memory.allocate_page();
-      memory.poke(table + 8 * (slot_hva >> (12 + 9 * (level - 1)) & 511),
-                  FakeMemory::phys(next).value | table_bits);
-      table = next;
-    }
+    FakeOwnerTables tables(kernel, vm, slot_hva);
     for (unsigned i = 0; i < pages.size(); ++i) {
       pages[i] = memory.allocate_page();
-      memory.poke(table + 8 * i, FakeMemory::phys(pages[i]).value | table_bits);
+      tables.put(i, FakeMemory::phys(pages[i]).value | owner_page_bits);
     }
     vcpu.set("arch.cr3", 0x200000);
     // 0x8000000000 → 0x204000, 0x8000001000 → 0x7fff000, which has no memslot
-    memory.poke(pages[0] + 8, 0x201000 | table_bits);
-    memory.poke(pages[1], 0x202000 | table_bits);
-    memory.poke(pages[2], 0x203000 | table_bits);
-    memory.poke(pages[3], 0x204000 | table_bits);
-    memory.poke(pages[3] + 8, 0x7fff000 | table_bits);
+    memory.poke(pages[0] + 8, 0x201000 | owner_table_bits);
+    memory.poke(pages[1], 0x202000 | owner_table_bits);
+    memory.poke(pages[2], 0x203000 | owner_table_bits);
+    memory.poke(pages[3], 0x204000 | owner_table_bits);
+    memory.poke(pages[3] + 8, 0x7fff000 | owner_table_bits);
     memory.write(pages[4], "Hello, guest");
   }
 

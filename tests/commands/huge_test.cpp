@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_kernel_scenario.hpp"
+#include "tests/support/fake_owner_tables.hpp"
 
 namespace kvmscope {
 namespace {
@@ -12,8 +13,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 constexpr std::uint64_t slot_hva = 0x7f2000000000;
-constexpr std::uint64_t table_bits = 0x67;
-constexpr std::uint64_t huge_bits = 0x80000000000000e7;
 
 // The TDP MMU, a memslot of 8 MiB from gfn 0x200, whose owner has a 2 MiB page at its start.
 struct Tdp {
@@ -21,24 +20,14 @@ struct Tdp {
     vm.add_slot(
         {.id = 3, .base = 0x200, .npages = 0x800, .hva = hva, .flags = flags, .rmaps = true});
     vm.add_vcpu(0).run_on(root, 0);
-    FakeMemory& memory = kernel.memory();
-    VirtAddr table = memory.allocate_page();
-    memory.set({memory.get(vm.address(), "kvm", "mm")}, "mm_struct", "pgd", table.value);
-    for (unsigned level = 4; level > 2; --level) {
-      const VirtAddr next = memory.allocate_page();
-      memory.poke(table + 8 * (slot_hva >> (12 + 9 * (level - 1)) & 511),
-                  FakeMemory::phys(next).value | table_bits);
-      table = next;
-    }
-    host = table;
-    memory.poke(host, 0x600000 | huge_bits);
+    host.put(0, 0x600000 | owner_huge_bits);
   }
   json ranges() { return run(kernel, "huge 0").records; }
 
   FakeKernel kernel{{.tdp_enabled = true, .tdp_mmu = true}};
   FakeVm& vm = kernel.add_vm();
   FakePage root = vm.add_page({.level = 2, .direct = true, .tdp_mmu = true, .root = true});
-  VirtAddr host;  // the owner's table of level 2
+  FakeOwnerTables host{kernel, vm, slot_hva, 2};
 };
 
 TEST(Huge, MergesWhatIsAlike) {
@@ -78,7 +67,7 @@ TEST(Huge, SaysWhyPagesAreSmall) {
   Tdp split;
   EXPECT_EQ(limit_of(split, true), "nx_huge_page");
   Tdp bare;
-  bare.kernel.memory().poke(bare.host, 0);
+  bare.host.put(0, 0);
   EXPECT_EQ(limit_of(bare), "host_page");
 }
 
@@ -110,7 +99,7 @@ TEST(Huge, TakesShadowedPagesFromRmaps) {
 TEST(Huge, GoesOnWhereATableIsMissing) {
   Tdp tdp;
   tdp.vm.map(tdp.root, 1, {0x600});
-  tdp.kernel.memory().leave_out(tdp.host);
+  tdp.kernel.memory().leave_out(tdp.host.table());
   const FakeOutcome outcome = run(tdp.kernel, "huge 0");
   EXPECT_EQ(outcome.status, 4);
   EXPECT_EQ(outcome.records[0]["kvm_bytes"], 2 << 20);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_kernel_scenario.hpp"
+#include "tests/support/fake_owner_tables.hpp"
 
 namespace kvmscope {
 namespace {
@@ -13,41 +14,30 @@ using testing::Contains;
 using testing::HasSubstr;
 
 constexpr std::uint64_t slot_hva = 0x7f2000000000;
-constexpr std::uint64_t table_bits = 0x67;
-constexpr std::uint64_t page_bits = 0x8000000000000067;
 constexpr std::uint64_t frame_bits = 0x000ffffffffff000;
 
 // The scenario, whose owner has page tables: gfn 0x200 is at 0x7f2000000000, of four levels.
 // KVM maps gfn 0x210 to pfn 0xbb01.
 struct Owned : FakeScenario {
   Owned() {
-    FakeMemory& memory = kernel.memory();
     vm.add_slot({.id = 1, .base = 0x200, .npages = 0x400, .hva = slot_hva, .rmaps = true});
     vm.map(synced, 7, {0xbb01}, {.gfn = 0x210});
     vm.reverse(synced, 7, 0x210);
-    table = memory.allocate_page();
-    memory.set({memory.get(vm.address(), "kvm", "mm")}, "mm_struct", "pgd", table.value);
-    for (unsigned level = 4; level > 1; --level) {
-      const VirtAddr next = memory.allocate_page();
-      memory.poke(table + 8 * (slot_hva >> (12 + 9 * (level - 1)) & 511),
-                  FakeMemory::phys(next).value | table_bits);
-      table = next;
-    }
   }
   // The owner's entry for gfn 0x210.
-  void put(std::uint64_t entry) { kernel.memory().poke(table + 8 * 0x10ULL, entry); }
+  void put(std::uint64_t entry) { tables.put(0x10, entry); }
   json translate(const std::string& address = "0x210abc") {
     const FakeOutcome outcome = run(kernel, "translate 0 " + address);
     EXPECT_EQ(outcome.records.size(), 1u);
     return outcome.records.empty() ? json() : outcome.records[0];
   }
 
-  VirtAddr table;  // of level 1
+  FakeOwnerTables tables{kernel, vm, slot_hva};
 };
 
 TEST(Translate, ShowsBothWays) {
   Owned owned;
-  owned.put(0xbb01000 | page_bits);
+  owned.put(0xbb01000 | owner_page_bits);
   const FakeOutcome outcome = run_text(owned.kernel, "translate 0 0x210abc");
   EXPECT_EQ(outcome.status, 0);
   EXPECT_TRUE(outcome.text.starts_with(
@@ -60,7 +50,7 @@ TEST(Translate, ShowsBothWays) {
 
 TEST(Translate, HasTheSameAsData) {
   Owned owned;
-  owned.put(0xbb01000 | page_bits);
+  owned.put(0xbb01000 | owner_page_bits);
   const json record = owned.translate("gpa:0x210abc");
   EXPECT_EQ(record["hva"], "0x7f2000010abc");
   EXPECT_EQ(record["hpa"], "0xbb01abc");
@@ -75,7 +65,7 @@ TEST(Translate, HasTheSameAsData) {
 
 TEST(Translate, SaysWhereKvmMapsAnotherPage) {
   Owned owned;
-  owned.put(0xbb02000 | page_bits);
+  owned.put(0xbb02000 | owner_page_bits);
   EXPECT_EQ(owned.translate()["agree"], false);
   EXPECT_THAT(run_text(owned.kernel, "translate 0 0x210abc").text, HasSubstr("they DISAGREE"));
 }
@@ -95,7 +85,7 @@ TEST(Translate, TellsWhyTheHostHasNoPage) {
 
 TEST(Translate, LeavesOpenWhatKvmDoesNotMap) {
   Owned owned;
-  owned.kernel.memory().poke(owned.table + 8 * 0x11ULL, 0xcc00000 | page_bits);
+  owned.tables.put(0x11, 0xcc00000 | owner_page_bits);
   const json record = owned.translate("0x211000");
   EXPECT_EQ(record["hpa"], "0xcc00000");
   EXPECT_EQ(record["sptes"], json::array());
@@ -112,7 +102,7 @@ TEST(Translate, SaysThatNoMemslotHasTheAddress) {
 
 TEST(Translate, KeepsKvmsSideWhenTheOwnersTablesAreMissing) {
   Owned owned;
-  owned.kernel.memory().leave_out(owned.table);
+  owned.kernel.memory().leave_out(owned.tables.table());
   const FakeOutcome outcome = run(owned.kernel, "translate 0 0x210abc");
   EXPECT_EQ(outcome.status, 4);
   EXPECT_TRUE(outcome.records[0]["host_state"].contains("lost"));

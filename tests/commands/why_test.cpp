@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_kernel_scenario.hpp"
+#include "tests/support/fake_owner_tables.hpp"
 
 namespace kvmscope {
 namespace {
@@ -12,13 +13,10 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 constexpr std::uint64_t slot_hva = 0x7f2000000000;
-constexpr std::uint64_t table_bits = 0x67;
-constexpr std::uint64_t page_bits = 0x8000000000000067;
 
 // The scenario, whose owner has page tables; KVM maps gfn 0x210 to pfn 0xbb01.
 struct Owned : FakeScenario {
   explicit Owned(unsigned slot_flags = 0, const FakeLeaf& leaf = {.gfn = 0x210}) {
-    FakeMemory& memory = kernel.memory();
     vm.add_slot({.id = 1,
                  .base = 0x200,
                  .npages = 0x400,
@@ -27,18 +25,10 @@ struct Owned : FakeScenario {
                  .rmaps = true});
     vm.map(synced, 7, {0xbb01}, leaf);
     vm.reverse(synced, 7, 0x210);
-    table = memory.allocate_page();
-    memory.set({memory.get(vm.address(), "kvm", "mm")}, "mm_struct", "pgd", table.value);
-    for (unsigned level = 4; level > 1; --level) {
-      const VirtAddr next = memory.allocate_page();
-      memory.poke(table + 8 * (slot_hva >> (12 + 9 * (level - 1)) & 511),
-                  FakeMemory::phys(next).value | table_bits);
-      table = next;
-    }
-    put(0x210, 0xbb01000 | page_bits);
+    put(0x210, 0xbb01000 | owner_page_bits);
   }
   void put(std::uint64_t gfn, std::uint64_t entry) {
-    kernel.memory().poke(table + 8 * (gfn - 0x200), entry);
+    tables.put(static_cast<unsigned>(gfn - 0x200), entry);
   }
   json why(const std::string& gpa) {
     const FakeOutcome outcome = run(kernel, "why 0 0 " + gpa);
@@ -46,7 +36,7 @@ struct Owned : FakeScenario {
     return outcome.records.empty() ? json() : outcome.records[0];
   }
 
-  VirtAddr table;  // of level 1
+  FakeOwnerTables tables{kernel, vm, slot_hva};
 };
 
 TEST(Why, SaysThatNothingIsInTheWay) {
@@ -66,6 +56,15 @@ TEST(Why, KnowsThatNoMemslotHasTheAddress) {
   EXPECT_EQ(record["slot_flags"], nullptr);
 }
 
+TEST(Why, LooksIntoTheAddressSpaceThatTheVcpuRunsIn) {
+  Owned owned;
+  owned.vm.add_slot({.as_id = 1, .id = 4, .base = 0x800, .npages = 1, .hva = slot_hva});
+  EXPECT_EQ(owned.why("0x800000")["verdict"], "no_memslot");
+  owned.vcpu.set("arch.root_mmu.root_role.smm", 1);
+  EXPECT_EQ(owned.why("0x800000")["verdict"], "host_absent");
+  EXPECT_EQ(owned.why("0x800000")["as_id"], 1);
+}
+
 TEST(Why, TellsWhatTheHostLacks) {
   Owned owned;
   EXPECT_EQ(owned.why("0x211000")["verdict"], "host_absent");
@@ -73,14 +72,14 @@ TEST(Why, TellsWhatTheHostLacks) {
   EXPECT_EQ(owned.why("0x211000")["verdict"], "host_swapped");
   owned.put(0x211, (~0xbb01000ULL & 0x000ffffffffff000) | 0x100);
   EXPECT_EQ(owned.why("0x211000")["verdict"], "host_prot_none");
-  owned.put(0x211, 0xcc00000 | page_bits);
+  owned.put(0x211, 0xcc00000 | owner_page_bits);
   EXPECT_EQ(owned.why("0x211000")["verdict"], "not_mapped_yet");
   EXPECT_THAT(owned.why("0x211000")["because"].get<std::string>(), HasSubstr("hpa 0xcc00000"));
 }
 
 TEST(Why, SeesTwoPagesForOneAddress) {
   Owned owned;
-  owned.put(0x210, 0xbb02000 | page_bits);
+  owned.put(0x210, 0xbb02000 | owner_page_bits);
   EXPECT_EQ(owned.why("0x210000")["verdict"], "disagree");
 }
 

@@ -37,8 +37,7 @@ class GuestTables {
     read_for_ = page.address;
     const SlotArrays* slot = model_.slot_of(page.role.smm, page.gfn);
     known_ = slot != nullptr && !slot->being_changed() && !lost_in([&] {
-               const std::uint64_t hva =
-                   slot->slot.hva + ((page.gfn - slot->slot.base) << page_shift);
+               const std::uint64_t hva = hva_of(slot->slot, to_gpa(page.gfn));
                const HostPage host = host_.at(hva);
                if (host.state != HostState::mapped)
                  throw_error(ErrorKind::fault, "hva {:#x} is {}", hva, name(host.state));

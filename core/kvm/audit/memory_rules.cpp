@@ -6,9 +6,9 @@
 namespace kvmscope::kvm::audit {
 namespace {
 
-// KVM_MEM_GUEST_MEMFD, since v6.8: what is private lies in a file that the owner need not map.
+// What is private lies in a file that the owner need not map.
 bool has_private_memory(const Memslot& slot) {
-  return (slot.flags & 4) != 0;
+  return (slot.flags & slot_flag::guest_memfd) != 0;
 }
 
 void check_leaf(const Model& model, const Leaf& leaf, HostPages& host, Report& report) {
@@ -21,7 +21,7 @@ void check_leaf(const Model& model, const Leaf& leaf, HostPages& host, Report& r
     return;
   }
   if (slot->being_changed() || has_private_memory(slot->slot)) return;
-  const std::uint64_t hva = slot->slot.hva + ((leaf.gfn - slot->slot.base) << page_shift);
+  const std::uint64_t hva = hva_of(slot->slot, to_gpa(leaf.gfn));
   const HostPage page = host.at(hva);
   const PhysAddr target = model.format().target(leaf.spte);
   if (page.state != HostState::mapped) {

@@ -14,6 +14,7 @@
 #include "core/kvm/audit/address_map.hpp"
 #include "core/kvm/audit/object_memory.hpp"
 #include "core/kvm/kvm.hpp"
+#include "core/kvm/memslots.hpp"
 #include "core/kvm/mmio_spte.hpp"
 #include "core/kvm/rmap.hpp"
 
@@ -96,7 +97,7 @@ struct SlotArrays {
   // disallow_lpage of slot->arch.lpage_info; index: level, from 2; empty: lost.
   std::array<std::vector<std::uint32_t>, MemslotArrays::deepest + 1> disallow_lpage;
 
-  bool being_changed() const { return (slot.flags & (1U << 16)) != 0; }  // KVM_MEMSLOT_INVALID
+  bool being_changed() const { return (slot.flags & slot_flag::invalid) != 0; }
 };
 
 struct ListFault {

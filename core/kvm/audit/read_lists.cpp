@@ -5,6 +5,8 @@
 #include "core/base/interrupt.hpp"
 #include "core/kvm/audit/model.hpp"
 #include "core/kvm/audit/rule.hpp"
+#include "core/kvm/memslots.hpp"
+#include "core/kvm/page_hash.hpp"
 #include "core/kvm/special_tables.hpp"
 #include "core/object/containers.hpp"
 
@@ -12,7 +14,6 @@ namespace kvmscope::kvm::audit {
 namespace {
 
 constexpr std::uint64_t most_pages = 100'000'000;
-constexpr std::uint64_t pointed_buckets = 4096;  // 1 << KVM_MMU_HASH_SHIFT: not in the debug info
 constexpr std::uint64_t most_slot_pages = 1ULL << 31;  // KVM_MEM_MAX_NR_PAGES and one
 constexpr unsigned largest_leaf = 3;                   // PG_LEVEL_1G
 
@@ -100,15 +101,9 @@ void Model::read_lists() {
 }
 
 void Model::read_hash() {
-  const Field& field = kvm_.layout().vm().page_hash;
-  VirtAddr at = vm_.fields.address_of(field);
-  std::uint64_t buckets = field.count();
-  if (strip(*field.type).kind == TypeKind::pointer) {
-    at = {kvm_.memory().u64(at)};
-    buckets = pointed_buckets;
-    objects_.add(at, 8 * buckets);
-  }
+  const auto [at, buckets, outside] = page_hash(kvm_, vm_);
   if (at.value == 0 || !std::has_single_bit(buckets)) return;
+  if (outside) objects_.add(at, 8 * buckets);
   buckets_ = buckets;
   Table heads;
   for (std::uint64_t start = 0; start < buckets; start += heads.size()) {
@@ -270,7 +265,7 @@ void Model::read_slot(const Memslot& slot) {
     if (added.arrays.lpage_info[level].value == 0) continue;
     attempt([&] {
       std::vector<std::uint32_t> counts(slot_elements(slot, level));
-      kvm_.memory().peek(added.arrays.lpage_info[level], std::as_writable_bytes(std::span(counts)));
+      read_disallow_lpage(kvm_, added.arrays.lpage_info[level], 0, counts);
       added.disallow_lpage[level] = std::move(counts);
     });
   }
