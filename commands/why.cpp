@@ -69,6 +69,10 @@ const kvm::Memslot* slot_of(const std::vector<kvm::Memslot>& slots, unsigned as_
   return nullptr;
 }
 
+bool is_virtual(const std::optional<kvm::TreeStart>& tree) {
+  return tree && tree->domain == kvm::Domain::gva;
+}
+
 void show(const kvm::Kvm& kvm, const kvm::Vm& vm, const kvm::Vcpu& vcpu, GuestPhysAddr gpa,
           const kvm::RootNames& names, RowSink& rows) {
   const std::vector<kvm::Memslot> slots = kvm.memslots(vm);
@@ -87,7 +91,8 @@ void show(const kvm::Kvm& kvm, const kvm::Vm& vm, const kvm::Vcpu& vcpu, GuestPh
       .invalidation = kvm::invalidation(kvm, vm),
       .host = has_host ? &way.host : nullptr,
       .sptes = way.slot != nullptr && !way.sptes_lost ? &way.sptes : nullptr,
-      .root_steps = way.root->lost || way.root->steps.empty() ? nullptr : &way.root->steps};
+      .root_steps = way.root->lost || way.root->steps.empty() ? nullptr : &way.root->steps,
+      .virtual_root = is_virtual(way.root->tree) ? &*way.root->tree : nullptr};
   Record record = translation_record(way);
   const Item item{kvm, vcpu, access.invalidation, way.slot, kvm::verdict_of(kvm, vm, access)};
   for (Value& value : make_record(fields(), item).values) record.values.push_back(std::move(value));

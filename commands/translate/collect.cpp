@@ -11,14 +11,14 @@ RootPart walk_current_root(const kvm::Kvm& kvm, const kvm::Vcpu& vcpu,
   part.lost = lost_in([&] {
     for (const kvm::Root& root : kvm.roots(vcpu)) {
       if (!root.is_active_mmu || root.prev || root.pae || !root.valid) continue;
-      const kvm::TreeStart start = start_of(root);
-      const std::optional<std::uint64_t> address = start.domain == kvm::Domain::gva ? gva
+      part.tree = start_of(root);
+      const std::optional<std::uint64_t> address = part.tree->domain == kvm::Domain::gva ? gva
                                                    : gpa ? std::optional(gpa->value)
                                                          : std::nullopt;
       if (!address) return;
       part.name = root.name();
       part.address = *address;
-      part.steps = walk_path(kvm, start, *address);
+      part.steps = walk_path(kvm, *part.tree, *address);
       if (part.steps.back().lost) throw Error(*part.steps.back().lost);
       return;
     }

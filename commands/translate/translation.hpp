@@ -25,9 +25,10 @@ struct VirtualPart {
 
 // The walk of the root that a vCPU runs on.
 struct RootPart {
-  std::uint64_t vcpu = 0;     // vcpu_id
-  std::string name;           // empty: the vCPU has none, or the address is not one of it
-  std::uint64_t address = 0;  // in the root's domain
+  std::uint64_t vcpu = 0;  // vcpu_id
+  std::string name;        // empty: the vCPU has none, or the address is not one of it
+  std::optional<kvm::TreeStart> tree = {};
+  std::uint64_t address = 0;  // in the tree's domain
   std::vector<kvm::PathStep> steps;
   std::optional<Error> lost;
 };

@@ -146,11 +146,6 @@ std::uint64_t StructCopy::get(const Field& field, std::uint64_t index) const {
   return load_unsigned(bytes(field, field.offset + index * size, size));
 }
 
-std::optional<std::uint64_t> StructCopy::find(const Field& field) const {
-  if (!field.present()) return std::nullopt;
-  return get(field);
-}
-
 VirtAddr StructCopy::address_of(const Field& field) const {
   require(field);
   return at_ + field.offset;

@@ -114,8 +114,13 @@ class StructCopy {
   std::int64_t get_signed(const Field& field) const;
   // Element `index` of an array field of numbers. Throws on an index outside the array.
   std::uint64_t get(const Field& field, std::uint64_t index) const;
-  std::optional<std::uint64_t> find(const Field& field) const;  // none: no such field
+  // None: no such field.
+  std::optional<std::uint64_t> find(const Field& field) const {
+    return field.present() ? std::optional(get(field)) : std::nullopt;
+  }
   VirtAddr pointer(const Field& field) const { return {get(field)}; }
+  // The bytes of a field that do not matter by themselves (see Reader::peek()).
+  Bytes peek(const Field& field) const { return copied_bytes(field, field.offset, field.size); }
   // The bytes of a field (an array, a string).
   Bytes bytes(const Field& field) const { return bytes(field, field.offset, field.size); }
   VirtAddr address_of(const Field& field) const;

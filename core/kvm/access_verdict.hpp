@@ -33,6 +33,7 @@ struct Access {
   const HostWalk* host = nullptr;                     // nullptr: not known
   const std::vector<Mapping>* sptes = nullptr;        // nullptr: not known
   const std::vector<PathStep>* root_steps = nullptr;  // of a direct root; nullptr: not known
+  const TreeStart* virtual_root = nullptr;            // that has guest virtual addresses instead
 };
 
 struct Verdict {

@@ -15,12 +15,15 @@ AllFields::AllFields(const Types& types)
       pid_(types),
       css_set_(types),
       cgroup_(types),
-      kernfs_(types) {}
+      kernfs_(types),
+      mappings_(types),
+      vma_(types),
+      maple_(types) {}
 
 std::vector<const FieldGroup*> AllFields::groups() const {
   std::vector<const FieldGroup*> groups = kvm_.groups();
-  groups.insert(groups.end(),
-                {&module_, &kallsyms_, &task_, &mm_, &pid_, &css_set_, &cgroup_, &kernfs_});
+  groups.insert(groups.end(), {&module_, &kallsyms_, &task_, &mm_, &pid_, &css_set_, &cgroup_,
+                               &kernfs_, &mappings_, &vma_, &maple_});
   return groups;
 }
 

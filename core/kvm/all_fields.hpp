@@ -8,6 +8,7 @@
 
 #include "core/kernel/modules.hpp"
 #include "core/kernel/tasks.hpp"
+#include "core/kernel/vmas.hpp"
 #include "core/kvm/layout.hpp"
 
 namespace kvmscope::kvm {
@@ -35,6 +36,9 @@ class AllFields {
   CssSetFields css_set_;
   CgroupFields cgroup_;
   KernfsNodeFields kernfs_;
+  MmMappingsFields mappings_;
+  VmaFields vma_;
+  MapleNodeFields maple_;
 };
 
 // Another one for a kvmscope that reads other fields, or knows other spellings of one.

@@ -141,7 +141,7 @@ struct RootInfoFields : FieldGroup {
 struct PageFields : FieldGroup {
   explicit PageFields(const Types& types) : FieldGroup(types, "struct kvm_mmu_page") {}
   Field link = field({"link"});
-  Field hash_link = place({"hash_link"});
+  Field hash_link = field({"hash_link"});
   Field tdp_mmu_page = optional({"tdp_mmu_page"});  // since v5.10
   Field unsync = field({"unsync"});
   Field valid_gen = optional({"mmu_valid_gen"});  // absent in v5.1 to v5.3

@@ -2,9 +2,10 @@
 
 #include <set>
 #include <span>
-#include <unordered_set>
 #include <vector>
 
+#include "core/base/address_map.hpp"
+#include "core/base/huge_memory.hpp"
 #include "core/base/interrupt.hpp"
 #include "core/kvm/page_hash.hpp"
 #include "core/kvm/rmap.hpp"
@@ -59,7 +60,7 @@ class Counter {
     count.obsolete += is_obsolete(page);
     mix(page.role.word);
     count_memory(page);
-    if (!page.tdp_mmu) counted_.insert(page.address.value);
+    if (!page.tdp_mmu) counted_.insert(page.address.value, page.hash_link);
     if (page.role.invalid && page.root_count > 0 && !page.tdp_mmu) ++counts_.invalid_roots;
   }
 
@@ -98,10 +99,10 @@ class Counter {
     const PageFields& fields = kvm_.layout().page();
     with_context([&] { return fmt::format("walking mmu_page_hash of VM {}", vm_.index); },
                  [&] {
-                   walk_hlist(kvm_.memory(), head, [&](VirtAddr node) {
+                   walk_hlist(hash_memory_, head, [&](VirtAddr node) {
                      ++length;
                      const VirtAddr page = node - fields.hash_link.offset;
-                     if (!counted_.contains(page.value))
+                     if (counted_.find(page.value) == nullptr)
                        attempt([&] { count_hashed(kvm_.shadow_page(page)); });
                    });
                  });
@@ -112,7 +113,7 @@ class Counter {
     if (!page.role.invalid) return;
     if (page.root_count > 0) ++counts_.invalid_roots;
     count_memory(page);
-    counted_.insert(page.address.value);
+    counted_.insert(page.address.value, page.hash_link);
   }
 
   // ---- the TDP MMU
@@ -189,7 +190,10 @@ class Counter {
   const std::function<void(const Error&)>& lost_;
   const SpteFormat format_ = kvm_.spte_format();
   MmuCounts counts_;
-  std::unordered_set<std::uint64_t> counted_;  // shadow pages, by address: each is read once
+  HugeMemory memory_;
+  AddressMap<HashLinks> counted_{&memory_};  // shadow pages: each is read once
+  const HashMemory hash_memory_{kvm_.memory(), kvm_.layout().page(),
+                                [this](VirtAddr page) { return counted_.find(page.value); }};
   std::set<VirtAddr> tdp_;
 };
 

@@ -1,5 +1,7 @@
 #include "core/kvm/page_hash.hpp"
 
+#include <cstring>
+
 namespace kvmscope::kvm {
 namespace {
 
@@ -12,6 +14,15 @@ PageHash page_hash(const Kvm& kvm, const Vm& vm) {
   const VirtAddr at = vm.fields.address_of(field);
   if (strip(*field.type).kind != TypeKind::pointer) return {at, field.count()};
   return {{kvm.memory().u64(at)}, pointed_buckets, true};
+}
+
+void HashMemory::read(VirtAddr at, MutableBytes into) const {
+  const HashLinks* known =
+      into.size() == sizeof *known ? find_(at - fields_.hash_link.offset) : nullptr;
+  if (known == nullptr) return memory_.read(at, into);
+  std::memcpy(into.data(), known, sizeof *known);
+  // The header was read with bytes that matter to nobody, too: these do now.
+  memory_.used(at, into, {fields_.hash_link.structure, fields_.hash_link.spelling});
 }
 
 }  // namespace kvmscope::kvm

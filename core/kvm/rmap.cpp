@@ -144,6 +144,16 @@ SptePlace spte_place(const Kvm& kvm, VirtAddr spte_address) {
           kvm.memory().u64(spte_address)};
 }
 
+std::optional<bool> guest_allowed_writes(const Kvm& kvm, const SptePlace& place) {
+  constexpr std::uint64_t acc_write_mask = 2;
+  const ShadowPage& page = place.page;
+  if (page.role.direct || page.role.passthrough || page.gfn_table.value == 0)
+    return (page.role.access & acc_write_mask) != 0;
+  if (!page.gfn_table_has_access) return std::nullopt;
+  const std::uint64_t entry = kvm.memory().u64(page.gfn_table + std::uint64_t{8} * place.index);
+  return (entry & acc_write_mask) != 0;
+}
+
 PteListSize each_parent_spte(const Kvm& kvm, const ShadowPage& page,
                              const std::function<void(VirtAddr spte)>& visit) {
   if (!page.tdp_mmu)

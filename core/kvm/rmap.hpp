@@ -74,6 +74,10 @@ struct SptePlace {
 // Throws Error{corrupt} when no shadow page has a table there, Error{fault}.
 SptePlace spte_place(const Kvm& kvm, VirtAddr spte_address);
 
+// Whether the guest's own tables allowed writes when the SPTE was made (kvm_mmu_page_get_access());
+// none: KVM has not kept that (since v6.0 it does). Throws Error{fault}.
+std::optional<bool> guest_allowed_writes(const Kvm& kvm, const SptePlace& place);
+
 // The SPTEs that point to a page: parent_ptes, or ptep of a TDP MMU page. Entries of special tables
 // (pae_root and the like) are kept nowhere. Throws as walk_pte_list() does.
 PteListSize each_parent_spte(const Kvm& kvm, const ShadowPage& page,

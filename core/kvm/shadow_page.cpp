@@ -70,6 +70,8 @@ ShadowPage decode_page(const PageFields& fields, const RoleFields& role, const S
   page.spt = copy.pointer(fields.spt);
   page.tdp_mmu = flag(copy, fields.tdp_mmu_page);
   page.unsync = flag(copy, fields.unsync);
+  if (const Bytes links = copy.peek(fields.hash_link); links.size() == sizeof page.hash_link)
+    page.hash_link = load<HashLinks>(links);
   page.nx_huge_disallowed = flag(copy, fields.nx_huge_page_disallowed);
   page.root_count = page.tdp_mmu && fields.tdp_root_count.present()
                         ? copy.get_signed(fields.tdp_root_count)

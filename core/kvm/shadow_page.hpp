@@ -33,6 +33,12 @@ struct Role {
 
 Role decode_role(const RoleFields& fields, std::uint32_t word);
 
+// struct hlist_node.
+struct HashLinks {
+  std::uint64_t next = 0;
+  std::uint64_t pprev = 0;
+};
+
 struct ShadowPage {
   VirtAddr address;  // struct kvm_mmu_page
   Role role;
@@ -50,6 +56,8 @@ struct ShadowPage {
   std::array<std::uint64_t, 8> unsync_child_bitmap{};
   VirtAddr gfn_table;                 // shadowed_translation or gfns; 0: none
   bool gfn_table_has_access = false;  // entries are gfn << 12 | access
+
+  HashLinks hash_link;  // as they were when the header was read
 
   unsigned level() const { return role.level; }
 };

@@ -30,6 +30,17 @@ class ElfMemory final : public PhysReader {
     read_pieces(at, into);
   }
 
+  // Most of the time of a walk over scattered structs is the wait for the next one.
+  void expect(PhysAddr at) const override {
+    constexpr std::uint64_t line = 64;
+    constexpr std::uint64_t size = 3 * line;
+    if (last_ == nullptr || at.value < last_->start || at.value >= last_->end ||
+        last_->end - at.value < size)
+      return;
+    const std::byte* bytes = file_.data() + last_->file_offset + (at.value - last_->start);
+    for (std::uint64_t i = 0; i < size; i += line) __builtin_prefetch(bytes + i);
+  }
+
   const SegmentMap& map() const { return map_; }
   const ReadCounts& counts() const { return counts_; }
 

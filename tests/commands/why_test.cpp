@@ -56,6 +56,23 @@ TEST(Why, KnowsThatNoMemslotHasTheAddress) {
   EXPECT_EQ(record["slot_flags"], nullptr);
 }
 
+// No root has guest physical addresses, but the entry has the frame.
+TEST(Why, FindsMmioEntriesOfShadowPages) {
+  Owned owned;
+  FakeMemory& memory = owned.kernel.memory();
+  const std::uint64_t value = owned.kernel.value("shadow_mmio_value");
+  memory.set(owned.vm.slot_set(0), "kvm_memslots", "generation", 0x4);
+  memory.poke(owned.synced.entry(9), value | 0xd0000000 | 0x04 << 3);
+  memory.poke(owned.synced.entry(10), value | 0xd0001000 | 0x02 << 3);
+  EXPECT_EQ(owned.why("0xd0000000")["verdict"], "no_memslot");  // in the tree of another root
+  owned.vcpu.run_on(owned.root, 0x10f000);
+  const json record = owned.why("0xd0000abc");
+  EXPECT_EQ(record["verdict"], "mmio");
+  EXPECT_THAT(record["because"].get<std::string>(), HasSubstr(hex(owned.synced.entry(9))));
+  EXPECT_EQ(owned.why("0xd0001000")["verdict"], "mmio_stale");
+  EXPECT_EQ(owned.why("0xd0002000")["verdict"], "no_memslot");
+}
+
 TEST(Why, LooksIntoTheAddressSpaceThatTheVcpuRunsIn) {
   Owned owned;
   owned.vm.add_slot({.as_id = 1, .id = 4, .base = 0x800, .npages = 1, .hva = slot_hva});
@@ -75,6 +92,29 @@ TEST(Why, TellsWhatTheHostLacks) {
   owned.put(0x211, 0xcc00000 | owner_page_bits);
   EXPECT_EQ(owned.why("0x211000")["verdict"], "not_mapped_yet");
   EXPECT_THAT(owned.why("0x211000")["because"].get<std::string>(), HasSubstr("hpa 0xcc00000"));
+}
+
+TEST(Why, LooksAtTheMappingWhereTheOwnerHasNoPage) {
+  Owned owned;
+  FakeMemory& memory = owned.kernel.memory();
+  const VirtAddr vma = owned.tables.vma();
+  memory.set(vma, "vm_area_struct", "vm_userfaultfd_ctx.ctx", 0xffff888000001000);
+  json record = owned.why("0x211000");
+  EXPECT_EQ(record["verdict"], "host_userfaultfd");
+  EXPECT_THAT(record["because"].get<std::string>(),
+              HasSubstr("(0x7f2000000000 to 0x7f2000200000) of a userfaultfd"));
+  memory.set(vma, "vm_area_struct", "vm_userfaultfd_ctx.ctx", 0);
+  memory.set(vma, "vm_area_struct", "vm_flags", 0x100073);
+  EXPECT_EQ(owned.why("0x211000")["verdict"], "host_absent");
+  memory.set(vma, "vm_area_struct", "vm_flags", 0x100070);
+  EXPECT_EQ(owned.why("0x211000")["verdict"], "host_prot_none");
+  memory.set(owned.tables.mm(), "mm_struct", "mm_mt.ma_root", 0);
+  record = owned.why("0x211000");
+  EXPECT_EQ(record["verdict"], "host_unmapped");
+  EXPECT_THAT(record["because"].get<std::string>(), HasSubstr("hva 0x7f2000011000 of the owner"));
+  // A tree that cannot be read decides nothing.
+  memory.set(owned.tables.mm(), "mm_struct", "mm_mt.ma_root", 0xdead00000000010e);
+  EXPECT_EQ(owned.why("0x211000")["verdict"], "host_absent");
 }
 
 TEST(Why, SeesTwoPagesForOneAddress) {

@@ -27,9 +27,23 @@ constexpr Declaration declarations[] = {
                      int refs; int kinds; unsigned long memcg; };
        struct css_set { u64 refs; struct cgroup *dfl_cgrp; };
        struct cgroup { u64 flags; struct kernfs_node *kn; };
-       struct mm_struct { u64 users; void *pgd; u64 map_count; struct task_struct *owner; };
+       struct vm_userfaultfd_ctx { void *ctx; };
        struct upid { int nr; void *ns; };
        struct mod_kallsyms { void *symtab; unsigned num_symtab; char *strtab; char *typetab; };)"},
+    {oldest, v5_15, R"(struct mm_struct { u64 users; struct rb_root mm_rb; void *pgd; u64 map_count;
+                                          struct task_struct *owner; };
+       struct vm_area_struct { unsigned long vm_start, vm_end; void *vm_next, *vm_prev;
+         struct rb_node vm_rb; struct mm_struct *vm_mm; unsigned long vm_flags;
+         struct vm_userfaultfd_ctx vm_userfaultfd_ctx; };)"},
+    {v6_1, newest, R"(struct maple_tree { unsigned lock; unsigned ma_flags; void *ma_root; };
+       struct mm_struct { u64 users; struct maple_tree mm_mt; void *pgd; u64 map_count;
+                          struct task_struct *owner; };
+       struct vm_area_struct { unsigned long vm_start, vm_end; struct mm_struct *vm_mm;
+         unsigned long vm_flags; struct vm_userfaultfd_ctx vm_userfaultfd_ctx; };
+       struct maple_range_64 { void *parent; unsigned long pivot[15]; void *slot[16]; };
+       struct maple_arange_64 { void *parent; unsigned long pivot[9]; void *slot[10];
+                                unsigned long gap[10]; u8 end, gaps; };
+       struct maple_node { union { struct maple_range_64 mr64; struct maple_arange_64 ma64; }; };)"},
     // xa_node is only declared in most kvm.ko files; 4.19 has no xarray at all.
     {v5_4, newest, "struct xarray { unsigned lock; unsigned flags; void *xa_head; };"},
     {v5_4, v5_4, R"(struct xa_node { void *parent; u8 shift; u8 offset; u8 count; u64 tags[3];

@@ -4,18 +4,21 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "core/base/address_map.hpp"
 #include "core/base/error.hpp"
-#include "core/kvm/audit/address_map.hpp"
+#include "core/base/huge_memory.hpp"
 #include "core/kvm/audit/object_memory.hpp"
 #include "core/kvm/kvm.hpp"
 #include "core/kvm/memslots.hpp"
 #include "core/kvm/mmio_spte.hpp"
+#include "core/kvm/page_hash.hpp"
 #include "core/kvm/rmap.hpp"
 
 namespace kvmscope::kvm::audit {
@@ -145,7 +148,7 @@ class Model {
   std::string in_motion() const;
   bool lock_held_for_reading() const;
 
-  const std::deque<Node>& nodes() const { return nodes_; }
+  const std::pmr::deque<Node>& nodes() const { return nodes_; }
   const Node* node_at(VirtAddr sp) const;
   const Node* node_of_table(VirtAddr spt) const;
   std::uint64_t active_count() const { return active_count_; }
@@ -192,6 +195,11 @@ class Model {
   }
 
  private:
+  struct Known {
+    Node* node = nullptr;
+    HashLinks hash_link = {};  // beside it: a walk of the hash goes from one to the next
+  };
+
   // read_lists.cpp
   void read_list(std::string_view list, const Field& head, const Field& link,
                  const std::function<void(Listing&, VirtAddr)>& visit);
@@ -224,10 +232,16 @@ class Model {
   mutable unsigned lost_parts_ = 0;
   mutable const SlotArrays* last_slot_ = nullptr;  // that slot_of() has found
   ObjectMemory objects_;
+  const HashMemory hash_memory_{objects_, kvm_.layout().page(), [this](VirtAddr page) {
+                                  const Known* known = by_address_.find(page.value);
+                                  return known != nullptr ? &known->hash_link : nullptr;
+                                }};
 
-  std::deque<Node> nodes_;  // references stay valid while they are found
-  AddressMap<Node*> by_address_;
-  AddressMap<Node*> by_table_;  // by spt, since it was first asked for
+  HugeMemory pieces_;
+  std::pmr::monotonic_buffer_resource arena_{&pieces_};
+  std::pmr::deque<Node> nodes_{&arena_};  // references stay valid while they are found
+  AddressMap<Known> by_address_{&arena_};
+  AddressMap<Node*> by_table_{&arena_};  // by spt, since it was first asked for
   bool has_tables_ = false;
   std::unordered_set<std::uint64_t> unreadable_;
   std::uint64_t active_count_ = 0;

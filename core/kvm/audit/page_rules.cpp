@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "core/kvm/audit/describe.hpp"
+#include "core/kvm/requests.hpp"
 
 namespace kvmscope::kvm::audit {
 namespace {
@@ -45,8 +46,9 @@ void check_private(const Model& model, const Node& node, Report& report) {
 bool asked_to_reload(const Model& model, const Vcpu& vcpu) {
   const Kvm& kvm = model.kvm();
   const bool frees_obsolete = kvm.layout().mmu().root_hpa.spelling == "root.hpa";
-  const unsigned bit = frees_obsolete ? 39 : 1;
-  return (vcpu.fields.get(kvm.layout().vcpu().requests) >> bit & 1) != 0;
+  return request::is_pending(
+      vcpu.fields.get(kvm.layout().vcpu().requests),
+      frees_obsolete ? request::mmu_free_obsolete_roots : request::mmu_reload);
 }
 
 void check_generation(const Model& model, const Node& node, Report& report) {

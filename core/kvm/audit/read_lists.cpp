@@ -124,13 +124,13 @@ void Model::read_bucket(VirtAddr head, std::uint64_t bucket) {
     known->listing.bucket = bucket;
   };
   const std::optional<Error> broken =
-      lost_in([&] { walk_hlist(objects_, head, node, most_pages); });
+      lost_in([&] { walk_hlist(hash_memory_, head, node, most_pages); });
   if (broken) note_list_fault(head, "mmu_page_hash", *broken);
 }
 
 Node* Model::add_node(VirtAddr address) {
   check_interrupt();
-  if (Node* const* known = by_address_.find(address.value)) return *known;
+  if (const Known* known = by_address_.find(address.value)) return known->node;
   if (unreadable_.contains(address.value)) return nullptr;
   Node& added = nodes_.emplace_back();
   const std::optional<Error> error = lost_in([&] { added.page = kvm_.shadow_page(address); });
@@ -143,7 +143,7 @@ Node* Model::add_node(VirtAddr address) {
       note_lost(*error);
     return nullptr;
   }
-  by_address_.insert(address.value, &added);
+  by_address_.insert(address.value, {&added, added.page.hash_link});
   if (has_tables_) add_table(added);
   return &added;
 }
@@ -169,8 +169,8 @@ std::uint64_t Model::bucket_of(Gfn gfn) const {
 }
 
 const Node* Model::node_at(VirtAddr sp) const {
-  Node* const* found = by_address_.find(sp.value);
-  return found != nullptr ? *found : nullptr;
+  const Known* found = by_address_.find(sp.value);
+  return found != nullptr ? found->node : nullptr;
 }
 
 const Node* Model::node_of_table(VirtAddr spt) const {

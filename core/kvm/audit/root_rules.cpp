@@ -5,12 +5,10 @@
 #include <set>
 
 #include "core/kvm/audit/describe.hpp"
+#include "core/kvm/requests.hpp"
 
 namespace kvmscope::kvm::audit {
 namespace {
-
-constexpr unsigned mmu_sync = 8 + 3;      // KVM_REQ_MMU_SYNC
-constexpr unsigned load_mmu_pgd = 8 + 5;  // KVM_REQ_LOAD_MMU_PGD
 
 Finding about_root(const Model& model, const Root& root, const std::string& said) {
   Finding finding;
@@ -121,7 +119,9 @@ void check_cr3(const Model& model, Report& report) {
   for (const Vcpu& vcpu : model.vcpus())
     model.attempt([&] {
       const std::uint64_t requests = vcpu.fields.get(layout.vcpu().requests);
-      if ((requests >> mmu_sync & 1) != 0 || (requests >> load_mmu_pgd & 1) != 0) return;
+      if (request::is_pending(requests, request::mmu_sync) ||
+          request::is_pending(requests, request::load_mmu_pgd))
+        return;
       const StructCopy mmu(layout.mmu(), model.kvm().memory(),
                            vcpu.fields.address_of(layout.vcpu().root_mmu));
       const Role role =

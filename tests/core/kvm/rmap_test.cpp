@@ -125,6 +125,29 @@ TEST(SptePlace, IsThePageAndTheIndex) {
   EXPECT_EQ(place.spte, kernel.memory().peek(table.entry(7)));
 }
 
+TEST(SptePlace, KnowsWhatTheGuestAllowed) {
+  FakeKernel kernel;
+  kernel.add_vm();
+  SptePlace place;
+  place.index = 3;
+  place.page.role.direct = true;
+  place.page.role.access = 7;
+  EXPECT_EQ(guest_allowed_writes(kernel.kvm(), place), true);
+  place.page.role.access = 5;
+  EXPECT_EQ(guest_allowed_writes(kernel.kvm(), place), false);
+
+  // An indirect page of a role with every right says it entry by entry.
+  place.page.role.direct = false;
+  place.page.role.access = 7;
+  place.page.gfn_table = kernel.memory().allocate_page();
+  EXPECT_EQ(guest_allowed_writes(kernel.kvm(), place), std::nullopt);
+  place.page.gfn_table_has_access = true;
+  kernel.memory().poke(place.page.gfn_table + 8 * 3, 0x1234005);
+  EXPECT_EQ(guest_allowed_writes(kernel.kvm(), place), false);
+  kernel.memory().poke(place.page.gfn_table + 8 * 3, 0x1234007);
+  EXPECT_EQ(guest_allowed_writes(kernel.kvm(), place), true);
+}
+
 TEST(SptePlace, RefusesWhatIsNoTable) {
   FakeKernel kernel;
   kernel.add_vm();

@@ -206,6 +206,14 @@ TEST(ElfDump, SurvivesSegmentsThatWrapAround) {
   EXPECT_EQ(dump->memory().u64({0x400000}), 0xbbbbbbbbbbbbbbbb);
 }
 
+TEST(ElfDump, MayBeToldToExpectWhatItDoesNotHave) {
+  const auto dump = open(two_segments().build());
+  EXPECT_EQ(dump->memory().u64({0x100000}), 0xaaaaaaaaaaaaaaaa);
+  for (const std::uint64_t address : {0x0UL, 0x101ff8UL, 0x102000UL, 0x400000UL, ~0UL})
+    dump->memory().expect({address});
+  EXPECT_EQ(dump->memory().u64({0x101ff8}), 0xaaaaaaaaaaaaaaaa);
+}
+
 TEST(ElfDump, RefusesFilesThatAreNoDumpOfAnX86Kernel) {
   ElfFile file = two_segments();
   file.type = ET_DYN;

@@ -3,14 +3,19 @@
 
 #include <bit>
 #include <cstdint>
+#include <memory_resource>
 #include <utility>
 #include <vector>
 
-namespace kvmscope::kvm::audit {
+namespace kvmscope {
 
 template <typename Value>
 class AddressMap {
  public:
+  // Takes its memory from there; keeps the pointer.
+  explicit AddressMap(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : slots_(memory) {}
+
   const Value* find(std::uint64_t address) const {
     if (slots_.empty()) return nullptr;
     const Slot& slot = slots_[place(address)];
@@ -49,14 +54,15 @@ class AddressMap {
 
   void grow() {
     constexpr std::size_t least = 1024;
-    std::vector<Slot> before(slots_.empty() ? least : 4 * slots_.size());
+    std::pmr::vector<Slot> before(slots_.empty() ? least : 4 * slots_.size(),
+                                  slots_.get_allocator());
     before.swap(slots_);
     for (Slot& slot : before)
       if (slot.used) slots_[place(slot.address)] = std::move(slot);
   }
 
-  std::vector<Slot> slots_;  // a power of two
+  std::pmr::vector<Slot> slots_;  // a power of two
   std::size_t size_ = 0;
 };
 
-}  // namespace kvmscope::kvm::audit
+}  // namespace kvmscope
