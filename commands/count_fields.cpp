@@ -100,6 +100,8 @@ const std::vector<FieldOf<CountItem>>& count_fields() {
   static const std::vector<FieldOf<CountItem>> all = {
       {{"vm", K::count, "number of the VM"},
        [](const CountItem& i) -> Value { return std::uint64_t{i.vm.index}; }},
+      {{"kvm", K::hex, "address of its struct kvm", {}, true},
+       [](const CountItem& i) -> Value { return Hex(i.vm.address); }},
       {{"pages", K::count, "shadow pages that are active"},
        [](const CountItem& i) -> Value { return pages_of(i.counts, false) + i.counts.unreadable; }},
       {{"used", K::count, "shadow pages, as KVM counts them"},

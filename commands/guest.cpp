@@ -114,6 +114,8 @@ const std::vector<FieldOf<RegisterItem>>& register_fields() {
   static const std::vector<FieldOf<RegisterItem>> all = {
       {{"vm", K::count, "number of the VM"}, [](I i) -> Value { return std::uint64_t{i.vcpu.vm}; }},
       {{"vcpu", K::count, "vcpu_id"}, [](I i) -> Value { return i.id; }},
+      {{"kvm_vcpu", K::hex, "address of its struct kvm_vcpu", {}, true},
+       [](I i) -> Value { return Hex(i.vcpu.address); }},
       {{"register", K::text, "its name"}, [](I i) -> Value { return std::string(i.reg.name); }},
       {{"value", K::hex, "what is known of it"}, [](I i) -> Value { return Hex(i.reg.value); }},
       {{"source", K::text, "cache: kvm_vcpu_arch; vmcb: AMD's save area"},

@@ -48,7 +48,8 @@ std::string options_text(const Command& command) {
 
 std::string fields_text(std::span<const Column> columns, std::string_view title) {
   Section fields;
-  for (const Column& column : columns) fields.add(std::string(column.name), column.help);
+  for (const Column& column : columns)
+    if (!column.form_only) fields.add(std::string(column.name), column.help);
   return fields.text(title);
 }
 

@@ -44,6 +44,8 @@ const std::vector<FieldOf<Item>>& fields() {
       {{"as_id", K::count, "memslot address space: 1 in system management mode"},
        [](I i) -> Value { return std::uint64_t{i.slot.as_id}; }},
       {{"slot", K::number, "memslot"}, [](I i) -> Value { return i.slot.id; }},
+      {{"memslot", K::hex, "address of its struct kvm_memory_slot", {}, true},
+       [](I i) -> Value { return Hex(i.slot.address); }},
       {{"first_gfn", K::hex, "first guest frame"}, [](I i) -> Value { return Hex(i.range.first); }},
       {{"end_gfn", K::hex, "guest frame after the last"},
        [](I i) -> Value { return Hex(i.range.end); }},

@@ -101,7 +101,7 @@ void list_elements(Session& session, const Arguments& args, RowSink& rows) {
     Records values;
     for (const std::string& name : members)
       values.push_back(member_record(element, name, options, record.notes));
-    record.values = {index, Hex(at), std::move(values)};
+    record.values = {index, Hex(at), std::move(values), type_name(type)};
     rows.add(std::move(record));
   };
   const VirtAddr head{
@@ -146,7 +146,8 @@ Command list() {
                    "those that --members asks for",
                    {{"name", K::text, "of the member"},
                     {"type", K::text, "its C type"},
-                    {"value", K::text, "its value as a C initialiser"}}}},
+                    {"value", K::text, "its value as a C initialiser"}}},
+                  {"object_type", K::text, "what lies at the address", {}, true}},
       .view = {.table = {number_column("INDEX", "index"),
                          column("ADDRESS", "address"),
                          {"MEMBERS", Align::left, values_text}}},

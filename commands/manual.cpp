@@ -92,7 +92,8 @@ class Manual {
   void fields(std::string_view title, std::span<const Column> columns) {
     if (columns.empty()) return;
     page_.label(title);
-    for (const Column& column : columns) page_.item(roff_bold(column.name), column.help);
+    for (const Column& column : columns)
+      if (!column.form_only) page_.item(roff_bold(column.name), column.help);
   }
 
   void entries(std::string_view title, const std::vector<ManualEntry>& entries) {

@@ -90,6 +90,14 @@ std::string state_text(const RecordView& record) {
   return words.empty() ? "-" : fmt::format("{}", fmt::join(words, ", "));
 }
 
+// A node of a graph, in which a page is drawn once.
+std::string page_text(const RecordView& record) {
+  if (std::string loss = loss_text(record); !loss.empty()) return loss;
+  const std::string state = state_text(record);
+  return fmt::format("L{} {}\ngfn {}{}{}", record.text("level"), record.text("sp"),
+                     record.text("gfn"), state == "-" ? "" : "\n", state == "-" ? "" : state);
+}
+
 // A page that has no place to be found from, though some entry may lead to it.
 void say_what_is_not_kept(const kvm::Kvm& kvm, const kvm::ShadowPage& page, RowSink& rows) {
   if (page.tdp_mmu && !kvm.layout().page().ptep.present())
@@ -142,18 +150,22 @@ Command parents() {
       .details =
           "The first record is the page itself. Nested with -f tree and -f dot; the other formats\n"
           "are flat, depth says how far above. A page that is met again is shown with what is\n"
-          "above it left out (repeated).",
+          "above it left out (repeated); a graph has it once.",
       .arguments = {{"SP", ArgumentKind::root, "a shadow page's address, or a ROOT"}},
       .options = {{"--max-entries", "N", ArgumentKind::number, "stop after so many (1 million)"}},
       .columns = columns_of(fields()),
       .view = {.table = columns,
                .tree = columns,
-               .dot_label =
-                   [](const RecordView& record) {
-                     if (std::string loss = loss_text(record); !loss.empty()) return loss;
-                     return fmt::format("{} {}\ngfn {}\n{}", place_text(record), record.text("sp"),
-                                        record.text("gfn"), state_text(record));
-                   }},
+               .dot = {.label = page_text,
+                       .node =
+                           [](const RecordView& record) {
+                             return record.is_lost("sp") ? "" : record.text("sp");
+                           },
+                       .edge =
+                           [](const RecordView& record) {
+                             return fmt::format("[{}]", record.text("index"));
+                           },
+                       .upwards = true}},
       .keys = {"spte_address", "sp"},
       .examples = {"parents 0xffff8b1e0495b398 -f tree", "parents ffff8b1e0495b398 -f dot"},
       .run = show_parents,

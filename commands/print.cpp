@@ -13,7 +13,7 @@ void print_value(Session& session, const Arguments& args, RowSink& rows) {
   Value value = formatted_value(format(object, format_options(session, args)), record.notes);
   const std::optional<VirtAddr> address = object.address();
   record.values = {expression, type_name(object.type()), address ? Value{Hex(*address)} : Value{},
-                   std::move(value)};
+                   std::move(value), type_name(object.type())};
   rows.add(std::move(record));
 }
 
@@ -41,7 +41,8 @@ Command print() {
       .columns = {{"expression", K::text, "as it was given"},
                   {"type", K::text, "its C type"},
                   {"address", K::hex, "where the value lies; null when nowhere in memory"},
-                  {"value", K::text, "its value as a C initialiser"}},
+                  {"value", K::text, "its value as a C initialiser"},
+                  {"object_type", K::text, "what lies at the address", {}, true}},
       .view = {.block = block},
       .examples = {"print vm_list", "p *(struct kvm_mmu_page *)ffff8b1e0495bac8 --depth 1",
                    "p $kvm = container_of(vm_list.next, struct kvm, vm_list)",

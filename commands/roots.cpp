@@ -9,6 +9,7 @@ namespace {
 
 struct Item {
   const kvm::Root& root;
+  const kvm::Vcpu& vcpu;
   std::uint64_t cr3;  // as the vCPU has it now
 };
 
@@ -63,6 +64,8 @@ const std::vector<FieldOf<Item>>& fields() {
        }},
       {{"cr3", K::hex, "the vCPU's CR3, as cached", {}, true},
        [](const Item& i) -> Value { return Hex(i.cr3); }},
+      {{"kvm_vcpu", K::hex, "address of its struct kvm_vcpu", {}, true},
+       [](const Item& i) -> Value { return Hex(i.vcpu.address); }},
   };
   return all;
 }
@@ -87,7 +90,7 @@ void list_roots(Session& session, const Arguments& args, RowSink& rows) {
     steadily_by_vcpu(kvm, vm, rows, [&](const kvm::Vcpu& vcpu) {
       const std::uint64_t cr3 = vcpu.fields.get(kvm.layout().vcpu().cr3);
       for (const kvm::Root& root : kvm.roots(vcpu))
-        rows.add(make_record(fields(), Item{root, cr3}));
+        rows.add(make_record(fields(), Item{root, vcpu, cr3}));
       rows.attempt([] { return std::string("names may be wrong"); }, [&] { kvm.active_mmu(vcpu); });
     });
 }

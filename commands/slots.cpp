@@ -46,6 +46,8 @@ const std::vector<FieldOf<kvm::Memslot>>& fields() {
       {{"hva", K::hex, "where it lies in the owner's memory"},
        [](Slot s) -> Value { return Hex(s.hva); }},
       {{"flags", K::words, "dirty_log, readonly, guest_memfd, invalid"}, flag_words},
+      {{"memslot", K::hex, "address of its struct kvm_memory_slot", {}, true},
+       [](Slot s) -> Value { return Hex(s.address); }},
   };
   return all;
 }

@@ -78,6 +78,8 @@ const std::vector<Column>& columns() {
        "of an array, a histogram for instance: bucket n of a logarithmic one counts values below "
        "2^n; null for a number",
        element_columns()},
+      {"address", K::hex, "where it lies", {}, true},
+      {"object_type", K::text, "what lies there", {}, true},
   };
   return all;
 }
@@ -108,7 +110,9 @@ class Listing {
       Value value = value_or_lost([&] { return value_of(one.object); });
       Value elements = value_or_lost([&] { return elements_of(one.object); });
       if (!all_ && is_zero(value, elements)) continue;
-      rows_.add({{std::uint64_t{vm}, vcpu, one.name, std::move(value), std::move(elements)}});
+      const std::optional<VirtAddr> address = one.object.address();
+      rows_.add({{std::uint64_t{vm}, vcpu, one.name, std::move(value), std::move(elements),
+                  address ? Value{Hex(*address)} : Value{}, type_name(one.object.type())}});
     }
   }
 

@@ -94,11 +94,12 @@ Command tree() {
       .columns = columns_of(entry_fields()),
       .view = {.table = columns,
                .tree = columns,
-               .dot_label =
-                   [](const RecordView& record) {
-                     return fmt::format("{} {}\n{}\n{}", place_text(record), record.text("address"),
-                                        flags_text(record), target_text(record));
-                   }},
+               .dot = {.label =
+                           [](const RecordView& record) {
+                             return fmt::format("{} {}\n{}\n{}", place_text(record),
+                                                record.text("address"), flags_text(record),
+                                                target_text(record));
+                           }}},
       .keys = {"spte_address"},
       .examples = {"tree 0.0 -f tree", "tree 0.0.prev0 --level 1", "tree 1.0 --depth 2 -f dot"},
       .run = show_tree,

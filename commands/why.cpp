@@ -43,6 +43,8 @@ const std::vector<FieldOf<Item>>& fields() {
       {{"verdict", K::text, "in a word, see `help why`"},
        [](I i) -> Value { return std::string(i.verdict.name); }},
       {{"because", K::text, "the evidence"}, [](I i) -> Value { return i.verdict.text; }},
+      {{"kvm_vcpu", K::hex, "address of its struct kvm_vcpu", {}, true},
+       [](I i) -> Value { return Hex(i.vcpu.address); }},
   };
   return all;
 }

@@ -48,6 +48,7 @@ const OutputFormat& find_format(std::string_view name) {
 
 std::unique_ptr<Renderer> make_renderer(const RenderJob& job, Output& out, Messages& messages) {
   const OutputFormat& format = find_format(job.options.format);
+  if (job.options.drgn) return make_objects(job, out, messages);
   if (job.columns.empty()) return std::make_unique<NoRecords>(job, out, messages);
   const bool sorted = !job.options.sort.empty();
   if (sorted && is_nested(format.name))

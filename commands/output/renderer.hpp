@@ -22,6 +22,7 @@ struct OutputOptions {
   std::string sort = {};     // --sort: "COL", "-COL", "COL:desc"; empty: as they come
   bool header = true;
   bool raw_numbers = false;  // JSON numbers instead of hex strings
+  bool drgn = false;  // what drgn and crash get at the records' objects with, instead of them
 };
 
 // One result to render. Columns and view are borrowed for the renderer's life.

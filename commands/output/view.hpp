@@ -25,6 +25,18 @@ inline TableColumn number_column(std::string_view header, std::string_view field
   return column(header, field, Align::right);
 }
 
+// -f dot.
+struct DotView {
+  // Of a node, "\n" between lines. Without it a node shows all fields.
+  std::function<std::string(const RecordView&)> label = {};
+  // What a node stands for: records that have the same are one node, labelled as the first of them.
+  // Empty, or without it: a node of its own.
+  std::function<std::string(const RecordView&)> node = {};
+  // Of the edge between a record and the one that it is nested in.
+  std::function<std::string(const RecordView&)> edge = {};
+  bool upwards = false;  // what is nested in a record points to it
+};
+
 // How a command looks to a person. All parts are optional: without `table` the
 // record's own columns are shown.
 struct View {
@@ -33,8 +45,7 @@ struct View {
   std::function<std::string(const RecordView&)> block = {};
   // -f tree: the columns right of the branch; the first holds the branch and its text.
   std::vector<TableColumn> tree = {};
-  // -f dot: the label of the node, "\n" between lines.
-  std::function<std::string(const RecordView&)> dot_label = {};
+  DotView dot = {};
 };
 
 }  // namespace kvmscope

@@ -37,6 +37,8 @@ const std::vector<OutputOption>& output_options() {
        [](OutputOptions& options, Text) { options.header = false; }},
       {"--raw-numbers", "", "", "numbers instead of hex strings in JSON and CSV",
        [](OutputOptions& options, Text) { options.raw_numbers = true; }},
+      {"--drgn", "", "", "what drgn and crash get at the same objects with, instead",
+       [](OutputOptions& options, Text) { options.drgn = true; }},
   };
   return all;
 }

@@ -76,6 +76,7 @@ Options of every command:
   --sort COL          sort by a field or column; -COL or COL:desc: descending
   --no-header         no header line
   --raw-numbers       numbers instead of hex strings in JSON and CSV
+  --drgn              what drgn and crash get at the same objects with, instead
 
 Fields (keys in JSON, names for -o and --sort):
   number  counted from 1, the oldest

@@ -161,7 +161,7 @@ TEST(Parents, HaveTheSameAsData) {
 TEST(Parents, AreAGraphInDot) {
   FakeScenario scenario;
   const FakeOutcome outcome = run_text(scenario.kernel, scenario.named("parents {unsync} -f dot"));
-  EXPECT_THAT(outcome.text, HasSubstr("n2 -> n3"));
+  EXPECT_THAT(outcome.text, HasSubstr("n3 -> n2 [label=\"["));
   EXPECT_THAT(outcome.text, HasSubstr("root 0.0.prev0"));
 }
 

@@ -12,9 +12,9 @@ const View tree_view = {
               [](const RecordView& record) { return "L" + record.text("level"); }},
              column("SP", "sp"),
              column("COMM", "comm")},
-    .dot_label = [](const RecordView& record) {
+    .dot = {.label = [](const RecordView& record) {
       return "L" + record.text("level") + "\n" + record.text("comm");
-    }};
+    }}};
 
 RenderSetup setup(std::string format) {
   return {.options = {.format = std::move(format)}, .view = tree_view};
@@ -120,6 +120,38 @@ TEST(Dot, DrawsEdgesFromParentsToChildren) {
   n5 [label="L3\lqemu\l"];
   n0 -> n5;
   n6 [label="L4\lqemu\l"];
+}
+)");
+}
+
+TEST(Dot, DrawsOneNodeForWhatIsOneAndEdgesUpwards) {
+  RenderSetup with_nodes = setup("dot");
+  with_nodes.view.dot.node = [](const RecordView& record) {
+    return record.text("level") == "3" ? "" : record.text("sp");
+  };
+  with_nodes.view.dot.edge = [](const RecordView& record) { return "\"" + record.text("sp"); };
+  with_nodes.view.dot.upwards = true;
+  const Rendered got = render(with_nodes, [](RowSink& rows) {
+    rows.add(page(0x1, 1));
+    rows.enter();
+    for (int i = 0; i < 2; ++i) {
+      rows.add(page(0x3, 3));
+      rows.enter();
+      rows.add(page(0x4, 4));
+      rows.leave();
+    }
+    rows.leave();
+  });
+  EXPECT_EQ(got.out, R"(digraph kvmscope {
+  node [shape=box, fontname="monospace"];
+  n0 [label="L1\lqemu\l"];
+  n1 [label="L3\lqemu\l"];
+  n1 -> n0 [label="\"0x3"];
+  n2 [label="L4\lqemu\l"];
+  n2 -> n1 [label="\"0x4"];
+  n3 [label="L3\lqemu\l"];
+  n3 -> n0 [label="\"0x3"];
+  n2 -> n3 [label="\"0x4"];
 }
 )");
 }

@@ -45,12 +45,13 @@ TEST(Arguments, OptionsComeBeforeAndBehindThem) {
 
 TEST(Arguments, OptionsThatShapeOutputWorkAfterEveryCommand) {
   const ParsedLine parsed =
-      parse("pages -f json 3 -o sp,gfn --sort -level --no-header --raw-numbers");
+      parse("pages -f json 3 -o sp,gfn --sort -level --no-header --raw-numbers --drgn");
   EXPECT_EQ(parsed.output.format, "json");
   EXPECT_EQ(parsed.output.columns, "sp,gfn");
   EXPECT_EQ(parsed.output.sort, "-level");
   EXPECT_FALSE(parsed.output.header);
   EXPECT_TRUE(parsed.output.raw_numbers);
+  EXPECT_TRUE(parsed.output.drgn);
   EXPECT_EQ(parsed.args.text("VM"), "3");
   EXPECT_EQ(parse("pages --format=csv --columns=+gfn").output.columns, "+gfn");
 }

@@ -74,8 +74,9 @@ TEST(Completion, LooksOnlyAtWhatStandsLeftOfTheCursor) {
 
 TEST(Completion, OfOptionsAndTheirValues) {
   EXPECT_EQ(complete_all("pages --l"), Names{"--level"});
-  EXPECT_EQ(complete_all("pages --"), (Names{"--columns", "--format", "--level", "--no-header",
-                                             "--raw-numbers", "--sort", "--unsync"}));
+  EXPECT_EQ(complete_all("pages --"),
+            (Names{"--columns", "--drgn", "--format", "--level", "--no-header", "--raw-numbers",
+                   "--sort", "--unsync"}));
   EXPECT_EQ(complete_all("pages -f js"), (Names{"json", "jsonl"}));
   EXPECT_EQ(complete_all("pages --format c"), Names{"csv"});
   EXPECT_EQ(complete_all("pages -o na"), Names{"name"});
