@@ -37,22 +37,35 @@ CASES = {
     "dirty-log": Case([1], "mapped", LARGE, writable=False),
     "host-absent": Case([], "absent"),
     "host-prot-none": Case([], "prot_none", SMALL),
+    "host-swapped": Case([], "swapped"),
+    "host-unmapped": Case([], "absent"),
+    "host-forbidden": Case([], "absent"),
+    "host-userfaultfd": Case([], "absent"),
     "untouched": Case([], "absent"),
+    "dirty-log-clean": Case([1], "mapped", SMALL, writable=False),
+    "dirty-log-dirty": Case([1], "mapped", SMALL),
+    "dirty-log-initial": Case([2], "mapped", LARGE),
+    "dirty-log-part-clean": Case([1], "mapped", LARGE, writable=False),
+    "dirty-log-part-dirty": Case([1], "mapped", LARGE),
 }
 # The shadow MMU write-protects a large page as it is, and splits it at the next write.
-SHADOW_CASES = CASES | {"dirty-log": Case([2], "mapped", LARGE, writable=False)}
+SHADOW_CASES = CASES | {kind: Case([2], "mapped", LARGE, writable=False)
+                        for kind in ("dirty-log", "dirty-log-part-clean", "dirty-log-part-dirty")}
 STALE = "mmio-stale"
-# `why` cannot see MMIO entries of the shadow MMU: no root of it has guest physical addresses.
 VERDICTS = {
     "plain-huge": "mapped", "nx-split": "mapped", "misaligned": "mapped", "small-host": "mapped",
     "dirty-log": "dirty_logging", "host-absent": "host_absent", "host-prot-none": "host_prot_none",
-    "untouched": "host_absent", STALE: "mmio_stale",
+    "host-swapped": "host_swapped", "host-unmapped": "host_unmapped", "host-forbidden": "host_prot_none",
+    "host-userfaultfd": "host_userfaultfd",
+    "untouched": "host_absent", STALE: "mmio_stale", "dirty-log-clean": "dirty_logging", "dirty-log-dirty": "mapped",
+    "dirty-log-initial": "mapped", "dirty-log-part-clean": "dirty_logging", "dirty-log-part-dirty": "mapped",
 }
-SHADOW_VERDICTS = VERDICTS | {STALE: "no_memslot"}
+SHADOW_VERDICTS = VERDICTS | {"dirty-log-part-dirty": "dirty_logging"}
 # Why `huge` says that no larger page maps the address.
 LIMITS = {"plain-huge": "slot_edge", "nx-split": "nx_huge_page", "misaligned": "misaligned", "small-host": "host_page",
-          "dirty-log": "dirty_log"}
-SHADOW_LIMITS = LIMITS | {"dirty-log": "slot_edge"}
+          "dirty-log-initial": "slot_edge"}
+LIMITS |= {kind: "dirty_log" for kind in CASES if kind.startswith("dirty-log") and kind not in LIMITS}
+SHADOW_LIMITS = LIMITS | {kind: "slot_edge" for kind, case in SHADOW_CASES.items() if case.levels == [2]}
 FROZEN = {"6.1": 0x5A0, "6.12": 0x80000000000005A0}  # REMOVED_SPTE, FROZEN_SPTE (arch/x86/kvm/mmu/spte.h)
 DEVICE = "0xd0000000"  # in no memslot, never touched
 
@@ -64,14 +77,15 @@ class CasesTest:
         (self.dump,) = lab_dumps.get(scenario, series, "elf")
         self.program, self.scenario, self.series, self.checks = program, scenario, series, checks
         self.title = f"{scenario} {series} cases"
-        self.cases = announced.facts(self.dump.console, "case")
+        numbers = announced.numbers_of_vms(self.dump.console)
+        self.cases = [case | {"vm": str(numbers[case["vm"]])} for case in announced.facts(self.dump.console, "case")]
 
     def run(self) -> None:
         known = SHADOW_CASES if self.scenario == "splits-shadow" else CASES
         kinds = {case["kind"] for case in self.cases}
         self.checks.check(self.title, sorted(kinds ^ {*known, STALE}), f"{len(kinds)} kinds are announced")
         asked = [case for case in self.cases if case["kind"] != STALE]
-        found, problems = self.records([f"translate 0 {case['gpa']}" for case in asked])
+        found, problems = self.records([f"translate {case['vm']} {case['gpa']}" for case in asked])
         for case, records in zip(asked, found):
             problems += [f"{case['kind']} at {case['gpa']}: {problem}"
                          for problem in self.differences(known[case["kind"]], records)]
@@ -79,7 +93,8 @@ class CasesTest:
         for case in self.cases:
             if case["kind"] == STALE:
                 self.stale(case["gpa"])
-        self.sizes()
+        for vm in sorted({case["vm"] for case in self.cases}):
+            self.sizes(vm)
         self.reasons()
 
     def records(self, lines: list[str]) -> tuple[list[list[dict]], list[str]]:
@@ -96,13 +111,13 @@ class CasesTest:
         return problems + [f"writable is {spte['writable']}" for (spte,) in answers
                            if spte["writable"] != case.writable]
 
-    def sizes(self) -> None:
+    def sizes(self, vm: str) -> None:
         """Each case lies in one range, which has the sizes of the case; neighbouring ranges differ."""
         known = SHADOW_CASES if self.scenario == "splits-shadow" else CASES
         limits = SHADOW_LIMITS if self.scenario == "splits-shadow" else LIMITS
-        (ranges,), problems = self.records(["huge 0"])
+        (ranges,), problems = self.records([f"huge {vm}"])
         for case in self.cases:
-            if case["kind"] == STALE:
+            if case["kind"] == STALE or case["vm"] != vm:
                 continue
             gfn, expected = int(case["gpa"], 16) // SMALL, known[case["kind"]]
             found = [(one["kvm_bytes"], one["host_bytes"], one["limit"]) for one in ranges
@@ -116,14 +131,15 @@ class CasesTest:
             if one["end_gfn"] == other["first_gfn"] and all(
                     one[key] == other[key] for key in ("slot", "kvm_bytes", "host_bytes", "limit")):
                 problems.append(f"two ranges are one, at {other['first_gfn']}")
-        self.checks.check(self.title, problems, f"huge, {len(ranges)} ranges")
+        self.checks.check(self.title, problems, f"huge {vm}, {len(ranges)} ranges")
 
     def reasons(self) -> None:
         verdicts = SHADOW_VERDICTS if self.scenario == "splits-shadow" else VERDICTS
-        expected = [(case["gpa"], verdicts[case["kind"]]) for case in self.cases] + [(DEVICE, "no_memslot")]
-        answers, problems = self.records([f"why 0 0 {gpa}" for gpa, _ in expected])
-        for (gpa, verdict), records in zip(expected, answers):
-            problems += [f"{gpa}: {record['verdict']} ({record['because']}), not {verdict}"
+        expected = [(case["vm"], case["gpa"], verdicts[case["kind"]]) for case in self.cases]
+        expected.append(("0", DEVICE, "no_memslot"))
+        answers, problems = self.records([f"why {vm} 0 {gpa}" for vm, gpa, _ in expected])
+        for (vm, gpa, verdict), records in zip(expected, answers):
+            problems += [f"{gpa} of {vm}: {record['verdict']} ({record['because']}), not {verdict}"
                          for record in records if record["verdict"] != verdict]
         self.checks.check(self.title, problems, f"why of {len(expected)} addresses")
         if self.scenario == "splits":

@@ -12,7 +12,7 @@ from lab.announced import facts, numbers_of_vms  # pylint: disable=wrong-import-
 from lab.checks import Checks, run_alone  # pylint: disable=wrong-import-position
 from lab.lab_dumps import LabDump  # pylint: disable=wrong-import-position
 
-SCENARIOS = ("modes-shadow", "modes-tdp", "shadow", "tdp", "la57")
+SCENARIOS = ("modes-shadow", "modes-tdp", "shadow", "tdp", "la57", "splits", "splits-shadow")
 KERNELS = ("6.1", "6.12")
 FORMATS = ("elf", "kdump-zlib")  # both have every page
 PAGE, ANNOUNCED_BYTES = 4096, 16

@@ -5,7 +5,7 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-from kernels import MODULES
+from kernels import MODULES, add_later_modules
 from store import CACHE, LabError, lock, need_program, new_file, new_folder, step
 
 HERE = Path(__file__).resolve().parent
@@ -20,6 +20,7 @@ def write(file, scenario, kernel):
     entries["init"] = (0o100755, INIT.read_bytes())
     entries["bin/busybox"] = (0o100755, Path(need_program("busybox")).read_bytes())
     entries["bin/guest_runner"] = (0o100755, guest_runner().read_bytes())
+    add_later_modules(kernel)
     for module in MODULES:
         entries[f"modules/{module}.ko"] = (0o100644, kernel.module(module).read_bytes())
     entries["orders"] = (0o100644, orders(scenario).encode())
@@ -33,6 +34,8 @@ def orders(scenario):
         modules += ["module qemu_fw_cfg"]
     if scenario.kvm_amd is not None:
         modules += ["module irqbypass", f"module kvm {scenario.kvm}", f"module kvm-amd {scenario.kvm_amd}"]
+    if scenario.swap:
+        modules += ["module brd rd_nr=1 rd_size=1024", "swap /dev/ram0"]
     guests = [f"guests {scenario.guests}"] if scenario.guests else []
     return "".join(line + "\n" for line in modules + guests + ["rest"])
 

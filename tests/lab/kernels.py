@@ -16,13 +16,17 @@ from store import CACHE, LabError, lock, new_folder, step
 SERIES = ("6.1", "6.12")
 
 # In the order in which a machine loads them.
-MODULES = ("qemu_fw_cfg", "irqbypass", "kvm", "kvm-amd")
+MODULES = ("qemu_fw_cfg", "brd", "irqbypass", "kvm", "kvm-amd")
 
 # In the order in which a live machine loads them; a kernel may have some of them built in.
 VIRTIO_MODULES = ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev",
                   "virtio_pci", "virtio_blk", "virtio_console")
 
-VIRTIO_FILES = ("./lib/modules/*/kernel/drivers/*/virtio*.ko*",)
+# Those that a kernel lacks that was unpacked when nothing needed them yet.
+LATER_FILES = (
+    "./lib/modules/*/kernel/drivers/*/virtio*.ko*",
+    "./lib/modules/*/kernel/drivers/block/brd.ko*",
+)
 
 # What is unpacked from a kernel's image package and from its package of debug files.
 IMAGE_FILES = (
@@ -30,7 +34,7 @@ IMAGE_FILES = (
     "./lib/modules/*/kernel/drivers/firmware/qemu_fw_cfg.ko*",
     "./lib/modules/*/kernel/virt/lib/irqbypass.ko*",
     "./lib/modules/*/kernel/arch/x86/kvm/kvm*.ko*",
-    *VIRTIO_FILES,
+    *LATER_FILES,
 )
 DEBUG_FILES = (
     "./usr/lib/debug/boot/vmlinux-*",
@@ -195,22 +199,23 @@ def move_modules(image, folder):
         (folder / module.name.removesuffix(".xz")).write_bytes(content)
 
 
-def add_virtio(kernel):
-    """Adds the virtio modules to a kernel that was unpacked when nothing needed them yet."""
-    with lock(f"virtio-{kernel.release}"):
-        if kernel.module("virtio_blk").exists():
+def add_later_modules(kernel):
+    """Adds the modules of LATER_FILES to a kernel that was unpacked when nothing needed them yet."""
+    # The one that says that all are there comes last.
+    last = kernel.module("brd")
+    with lock(f"modules-{kernel.release}"):
+        if last.exists():
             return
         package = describe(f"linux-image-{kernel.release}")
         versions = json.loads(kernel.manifest.read_text())["packages"]
         if versions.get(package.get("Package")) != package.get("Version"):
-            raise LabError(f"{kernel.release} has no virtio modules and is no longer what apt offers: "
+            raise LabError(f"{kernel.release} lacks modules and is no longer what apt offers: "
                            "run `scripts/lab clean --all` and try again")
         with tempfile.TemporaryDirectory(dir=kernel.folder) as name:
             folder = Path(name)
-            extract(download(package, folder), VIRTIO_FILES, folder / "image")
+            extract(download(package, folder), LATER_FILES, folder / "image")
             move_modules(folder / "image", folder)
-            # The one that says that all are there comes last.
-            for module in sorted(folder.glob("*.ko"), key=lambda file: file.stem == "virtio_blk"):
+            for module in sorted(folder.glob("*.ko"), key=lambda file: file.name == last.name):
                 module.rename(kernel.module(module.stem))
 
 

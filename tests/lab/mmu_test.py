@@ -2,13 +2,15 @@
 """Compares counts, stats, spte, rmap and parents with the oracle, and rmaps with trees in both directions."""
 
 import argparse
+import subprocess
 import sys
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import product  # pylint: disable=wrong-import-position
+from lab import lab_dumps, product  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.oracle.commands import open_kernel  # pylint: disable=wrong-import-position
 from lab.oracle.counts import count_records, stat_records  # pylint: disable=wrong-import-position
@@ -17,6 +19,10 @@ from lab.oracle.machines import vm_addresses  # pylint: disable=wrong-import-pos
 from lab.oracle.rmaps import ancestors, expected_rmaps, parent_entries  # pylint: disable=wrong-import-position
 from lab.oracle.sptes import spte_lines  # pylint: disable=wrong-import-position
 from lab.oracle.translate import translate_records  # pylint: disable=wrong-import-position
+
+OTHERS = ("modes-shadow", "modes-tdp", "splits", "splits-shadow")
+BIG = ("big-shadow", "big-tdp")
+KERNELS = ("6.1", "6.12")
 
 SAMPLED_FRAMES = 40
 NOWHERE = 0xFFFFFFFF  # a frame that no memslot of the lab has
@@ -45,21 +51,31 @@ class MmuTest:
     def __init__(self, program: Path, dump: Path, debug: Path, checks: Checks):
         self.program, self.dump, self.debug, self.checks = program, dump, debug, checks
         self.title = f"{dump.parent.name}/{dump.name}"
-        self.kernel: Kernel = open_kernel("own", dump, debug)
-        self.vms = range(len(vm_addresses(self.kernel)))
         self.rmaps: dict[int, list[dict]] = {}
+
+    @cached_property
+    def kernel(self) -> Kernel:
+        return open_kernel("own", self.dump, self.debug)
 
     def run(self) -> None:
         self.command("counts", count_records(self.kernel))
         self.command("stats", stat_records(self.kernel))
         self.sptes()
-        for vm in self.vms:
+        for vm in range(len(vm_addresses(self.kernel))):
             self.rmaps_of(vm)
             self.page_sizes(vm)
         self.rmaps_and_trees()
         self.single_frames()
         self.parents()
+        self.pictures()
         self.translations()
+
+    def run_agreement(self) -> None:
+        """Rmaps against trees alone, which needs no oracle."""
+        for vm in self.records("vms")[0]:
+            self.rmaps[vm["vm"]], problems = self.records(f"rmap {vm['vm']}")
+            self.check(problems, f"rmap {vm['vm']}, {len(self.rmaps[vm['vm']])} SPTEs")
+        self.rmaps_and_trees()
 
     def check(self, problems: list[str], remark: str) -> None:
         self.checks.check(f"{self.title} mmu", problems, remark)
@@ -154,6 +170,22 @@ class MmuTest:
             problems += [f"parents {page['sp']} does not start with it"] if found and found[0]["sp"] != page["sp"] else []
         self.check(problems, f"parents of {len(pages)} pages")
 
+    def pictures(self) -> None:
+        """Graphviz draws a node for each shadow page above the one that has the most parents, and one for each entry of a tree."""
+        pages, problems = self.records("pages --tdp")
+        page = max(pages, key=lambda page: page["parents"] or 0)["sp"]
+        root = next(root["name"] for root in self.records("roots")[0] if root["valid"])
+        above, below = (self.records(line)[0] for line in (f"parents {page}", f"tree {root}"))
+        counts = {f"parents {page}": (len({one["sp"] for one in above}), len(above) - 1),
+                  f"tree {root}": (len(below), sum(one["depth"] > min(two["depth"] for two in below) for one in below))}
+        for line, (nodes, edges) in counts.items():
+            answer = product.run(self.program, ["-c", self.dump, "-s", self.debug, *line.split(), "-f", "dot"])
+            drawn = subprocess.run(["dot", "-Tsvg"], input=answer.output, capture_output=True, text=True, check=False)
+            found = tuple(drawn.stdout.count(f'class="{kind}"') for kind in ("node", "edge"))
+            if drawn.returncode != 0 or drawn.stderr or found != (nodes, edges):
+                problems.append(f"{line}: {found} nodes and edges, not {(nodes, edges)}; {drawn.stderr[:200]}")
+        self.check(problems, "pictures, " + ", ".join(f"{line}: {nodes} nodes" for line, (nodes, _) in counts.items()))
+
     def translations(self) -> None:
         """Addresses in the middle of frames that SPTEs map, and of others."""
         asked = []
@@ -176,6 +208,17 @@ class MmuTest:
 
 def run(program: Path, dump: Path, debug: Path, checks: Checks) -> None:
     MmuTest(program, dump, debug, checks).run()
+
+
+def run_others(program: Path, checks: Checks) -> None:
+    """The dumps that no other test hands to run()."""
+    for scenario in OTHERS:
+        for series in KERNELS:
+            dump, = lab_dumps.get(scenario, series, "elf")
+            run(program, dump.path, dump.debug, checks)
+    for scenario in BIG:
+        dump, = lab_dumps.get(scenario, KERNELS[0], "elf")
+        MmuTest(program, dump.path, dump.debug, checks).run_agreement()
 
 
 def main() -> int:

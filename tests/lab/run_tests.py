@@ -7,8 +7,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from lab import audit_test, bad_input_test, btf_test, cases_test, cron_test, debuginfod_test, excluded_test, guest_test  # pylint: disable=wrong-import-position
-from lab import lab_dumps, lua_test, mmu_test, nested_test, oracle_test, packs_test, privileges_test, series_test, snapshot_test  # pylint: disable=wrong-import-position
+from lab import audit_test, bad_input_test, btf_test, cases_test, cron_test, debuginfod_test, excluded_test, guest_test, handover_test  # pylint: disable=wrong-import-position
+from lab import lab_dumps, lua_test, mmu_test, nested_test, oracle_test, packs_test, privileges_test, series_test, slots_test, snapshot_test  # pylint: disable=wrong-import-position
 from lab.checks import Checks  # pylint: disable=wrong-import-position
 from lab.compare_test import Comparison, parse  # pylint: disable=wrong-import-position
 
@@ -42,10 +42,13 @@ def main() -> int:
     if not options.quick:
         guest_test.run_all(options.kvmscope, checks)
         cases_test.run_all(options.kvmscope, checks)
+        slots_test.run_all(options.kvmscope, checks)
         nested_test.run_all(options.kvmscope, checks)
+        mmu_test.run_others(options.kvmscope, checks)
         excluded_test.run(options.kvmscope, checks)
         debuginfod_test.run(options.kvmscope, checks)
         audit_test.run(options.kvmscope, checks)
+        handover_test.run_all(options.kvmscope, checks)
         btf_test.run_all(options.kvmscope, checks)
         bad_input_test.run_all(options.kvmscope, checks)
         packs_test.run_all(options.kvmscope, checks)

@@ -11,7 +11,7 @@ class Scenario:
     """One row of the table. `guests` is a name in the guest runner's own table; None: no guests.
 
     `kvm` and `kvm_amd` are the modules' parameters; kvm_amd None: KVM is not loaded. `captures` are the formats that
-    can only be taken of the running machine.
+    can only be taken of the running machine. `swap`: there is 1 MiB of swap space, on a RAM disk.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Scenario:
     vmcoreinfo: bool = True
     series: tuple = ALL_SERIES
     captures: tuple = RAW
+    swap: bool = False
 
 
 SCENARIOS = (
@@ -38,9 +39,9 @@ SCENARIOS = (
     Scenario("modes-tdp", "as modes-shadow, with the TDP MMU",
              guests="modes", kvm_amd="npt=1", cpu="max,+svm"),
     Scenario("splits", "each reason for a small mapping, pages that the owner has lost, a stale MMIO entry",
-             guests="splits", kvm_amd="npt=1", kvm="nx_huge_pages=force"),
+             guests="splits", kvm_amd="npt=1", kvm="nx_huge_pages=force", swap=True),
     Scenario("splits-shadow", "as splits, with the shadow MMU",
-             guests="splits", kvm="nx_huge_pages=force"),
+             guests="splits", kvm="nx_huge_pages=force", swap=True),
     Scenario("nested", "a guest inside a guest, with nested paging: the vCPU runs on guest_mmu",
              guests="nested", kvm_amd="npt=1 nested=1"),
     Scenario("big-shadow", "20,000 shadow pages",

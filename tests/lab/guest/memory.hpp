@@ -31,6 +31,12 @@ class Memory {
     return *reinterpret_cast<T*>(host_ + (guest_address - start_));
   }
 
+  // Has the host write a touched 4 KiB page to its swap space; ends the process if it will not.
+  void swap_out(uint64_t guest_address);
+
+  // Registers an untouched 4 KiB page with a userfaultfd that nobody reads.
+  void leave_to_userfaultfd(uint64_t guest_address);
+
   // Below it are the guest's programs.
   static constexpr uint64_t kFirstFree = 0x100000;
 

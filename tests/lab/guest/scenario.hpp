@@ -16,6 +16,10 @@ struct Process {
 // are.
 [[noreturn]] void park();
 
+// Of the scenarios `splits`, too: VMs whose writes are logged, and one with many memslots.
+void build_logged_process();
+void build_layout_process();
+
 std::vector<Process> shadow_processes();
 std::vector<Process> tdp_processes();
 std::vector<Process> modes_processes();

@@ -3,6 +3,7 @@
 #include "tests/lab/guest/report.hpp"
 #include "tests/lab/guest/scenario.hpp"
 #include "tests/lab/guest/task.hpp"
+#include "tests/lab/guest/truth.hpp"
 
 #include <sys/mman.h>
 
@@ -17,11 +18,6 @@ constexpr uint64_t kMisaligned = 0x30000000;
 constexpr uint64_t kLost = 0x38000000;
 constexpr uint64_t kDevice = 0x48000000;  // in no memslot
 constexpr uint64_t kAdded = 0x50000000;
-
-void say_case(const Vm& vm, uint64_t gpa, const char* kind) {
-  say("case vm=%s gpa=%#llx kind=%s", vm.name().c_str(), static_cast<unsigned long long>(gpa),
-      kind);
-}
 
 // The host's address is one page further than the guest's, modulo 2 MiB.
 class Shifted {
@@ -58,16 +54,22 @@ void lose_pages(const Vm& vm, Memory& lost) {
   auto host = [&](int page) { return &lost.at<uint8_t>(kLost + page * kPageSize); };
   if (madvise(host(1), kPageSize, MADV_DONTNEED) != 0) fail("MADV_DONTNEED");
   say_case(vm, kLost + 1 * kPageSize, "host-absent");
+  lost.swap_out(kLost + 5 * kPageSize);
+  say_case(vm, kLost + 5 * kPageSize, "host-swapped");
   if (mprotect(host(3), kPageSize, PROT_NONE) != 0) fail("mprotect");
   say_case(vm, kLost + 3 * kPageSize, "host-prot-none");
+  // Never touched.
+  if (munmap(host(7), kPageSize) != 0) fail("munmap");
+  say_case(vm, kLost + 7 * kPageSize, "host-unmapped");
+  if (mprotect(host(9), kPageSize, PROT_NONE) != 0) fail("mprotect");
+  say_case(vm, kLost + 9 * kPageSize, "host-forbidden");
+  lost.leave_to_userfaultfd(kLost + 11 * kPageSize);
+  say_case(vm, kLost + 11 * kPageSize, "host-userfaultfd");
 }
 
 void run_guest(Vm& vm, Slots& slots) {
-  PageTables tables(slots.low, kFourLevel);
-  for (uint64_t address = 0; address < 2048 * kMiB; address += kHugePageSize)
-    tables.map(address, address, 2);
-  Code code = code_of_vcpu(0);
-  Program program(slots.low, code.start, code.bytes, Program::Mode::bits64);
+  PageTables tables = identity_tables(slots.low, 2048 * kMiB);
+  Program program = program_of_vcpu(slots.low, 0);
   for (uint64_t start : {kHuge, kLogged, kExecuted, kSmall, kMisaligned}) program.store(start);
   program.store(kLogged + kHugePageSize);
   for (int page = 0; page < 6; ++page) program.store(kLost + page * kPageSize);
@@ -101,7 +103,9 @@ void build_splits_process() {
 }  // namespace
 
 std::vector<Process> splits_processes() {
-  return {{"lab-splits", build_splits_process}};
+  return {{"lab-splits", build_splits_process},
+          {"lab-logged", build_logged_process},
+          {"lab-layout", build_layout_process}};
 }
 
 }  // namespace lab

@@ -7,6 +7,18 @@
 
 namespace lab {
 
+Program program_of_vcpu(Memory& memory, unsigned id) {
+  Code code = code_of_vcpu(id);
+  return Program(memory, code.start, code.bytes, Program::Mode::bits64);
+}
+
+PageTables identity_tables(Memory& memory, uint64_t bytes) {
+  PageTables tables(memory, kFourLevel);
+  for (uint64_t address = 0; address < bytes; address += kHugePageSize)
+    tables.map(address, address, 2);
+  return tables;
+}
+
 Task make_task(Memory& memory, const PagingMode& mode, Code code, std::vector<uint64_t> leaves) {
   PageTables tables(memory, mode);
   for (uint64_t offset = 0; offset < code.bytes; offset += kPageSize)

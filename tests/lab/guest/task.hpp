@@ -23,6 +23,13 @@ constexpr Code code_of_vcpu(unsigned id) {
   return {0x10000 + id * 0x8000ull, 0x8000};
 }
 
+// Where a 64-bit vCPU begins; the caller ends it with halt().
+Program program_of_vcpu(Memory& memory, unsigned id);
+
+// 4-level tables that map the first bytes to themselves, by huge pages: the size of an SPTE is then
+// the host's choice.
+PageTables identity_tables(Memory& memory, uint64_t bytes);
+
 struct Task {
   PageTables tables;
   std::vector<uint64_t> leaves;  // virtual addresses, one below each leaf table that will be unsync

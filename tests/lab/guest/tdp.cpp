@@ -18,31 +18,17 @@ constexpr uint64_t kDevice = 0xd0000000;
 // half.
 constexpr unsigned kSmmSlot = 1 << 16;
 
-// The guest maps its first 4 GiB to themselves, by huge pages: the size of an SPTE is then the
-// host's choice.
-PageTables identity_tables(Memory& memory) {
-  PageTables tables(memory, kFourLevel);
-  for (uint64_t address = 0; address < 4096 * kMiB; address += kHugePageSize)
-    tables.map(address, address, 2);
-  return tables;
-}
-
 void write_pages(Program& program, uint64_t start, int pages, uint64_t step) {
   for (int i = 0; i < pages; ++i) program.store(start + i * step);
 }
 
 void run(Vm& vm, Memory& memory, unsigned vcpu, Program& program) {
   program.halt();
-  vm.run_vcpu(vcpu, kLongMode, identity_tables(memory).root(), program.start());
+  vm.run_vcpu(vcpu, kLongMode, identity_tables(memory, 4096 * kMiB).root(), program.start());
   Truth truth(vm, vcpu, {&memory});
   truth.add({0, 0, 4096 * kMiB});
   truth.say_translation(program.start() + 3);
   truth.say_translation(kDevice + 0x123);
-}
-
-Program program_of(Memory& memory, unsigned vcpu) {
-  Code code = code_of_vcpu(vcpu);
-  return Program(memory, code.start, code.bytes, Program::Mode::bits64);
 }
 
 void expect_both_sizes(const Vm& vm) {
@@ -64,7 +50,7 @@ void build_mixed_process() {
   vm.add_slot(3, read_only, KVM_MEM_READONLY);
   vm.add_slot(4, logged, KVM_MEM_LOG_DIRTY_PAGES);
 
-  Program program = program_of(memory, 0);
+  Program program = program_of_vcpu(memory, 0);
   write_pages(program, kSmall, 300, kPageSize);
   write_pages(program, kHuge, 8, kHugePageSize);
   for (int i = 0; i < 8; ++i) program.read(kReadOnly + i * kPageSize);
@@ -85,7 +71,7 @@ void build_second_process() {
   vm.add_slot(2, huge);
   vm.add_slot(kSmmSlot, memory);
   for (unsigned vcpu : {0u, 2u}) {
-    Program program = program_of(memory, vcpu);
+    Program program = program_of_vcpu(memory, vcpu);
     write_pages(program, kSmall + vcpu * kMiB, 100, kPageSize);
     write_pages(program, kHuge + vcpu * kHugePageSize, 2, kHugePageSize);
     run(vm, memory, vcpu, program);

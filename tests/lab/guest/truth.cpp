@@ -39,6 +39,10 @@ void fill(Memory& memory, uint64_t start, uint64_t bytes) {
     memory.at<uint64_t>(at) = scrambled(memory.host_address() + (at - memory.start()));
 }
 
+void say_case(const Vm& vm, uint64_t gpa, const char* kind) {
+  say("case vm=%s gpa=%#llx kind=%s", vm.name().c_str(), LongLong(gpa), kind);
+}
+
 void Truth::say_translation(uint64_t gva) const {
   std::string bytes;
   bool all_memory = true;

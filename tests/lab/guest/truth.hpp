@@ -13,6 +13,9 @@ namespace lab {
 // Gives every eight bytes of [start, start + bytes) a value of their own, which is never zero.
 void fill(Memory& memory, uint64_t start, uint64_t bytes);
 
+// Says what was prepared at a guest physical address.
+void say_case(const Vm& vm, uint64_t gpa, const char* kind);
+
 // One page of a guest's address space.
 struct Mapping {
   uint64_t gva;

@@ -161,6 +161,31 @@ void Vm::delete_slot(unsigned slot) {
   say("slot vm=%s id=%u deleted", name_.c_str(), slot);
 }
 
+void Vm::protect_logged_pages_by_hand() {
+  kvm_enable_cap capability{};
+  capability.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2;
+  capability.args[0] = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
+  kvm_ioctl(fd_, KVM_ENABLE_CAP, "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2", &capability);
+}
+
+DirtyBits Vm::dirty_log(unsigned slot, const Memory& memory) {
+  DirtyBits bits(memory.bytes() / kPageSize / 64);
+  kvm_dirty_log log{};
+  log.slot = slot;
+  log.dirty_bitmap = bits.data();
+  kvm_ioctl(fd_, KVM_GET_DIRTY_LOG, "KVM_GET_DIRTY_LOG", &log);
+  return bits;
+}
+
+void Vm::clear_dirty_log(unsigned slot, uint64_t first_page, uint64_t bits) {
+  kvm_clear_dirty_log log{};
+  log.slot = slot;
+  log.num_pages = 64;
+  log.first_page = first_page;
+  log.dirty_bitmap = &bits;
+  kvm_ioctl(fd_, KVM_CLEAR_DIRTY_LOG, "KVM_CLEAR_DIRTY_LOG", &log);
+}
+
 void Vm::create_irqchip() {
   kvm_ioctl(fd_, KVM_CREATE_IRQCHIP, "KVM_CREATE_IRQCHIP");
 }

@@ -33,6 +33,8 @@ enum class Rest {
   in_kernel  // the thread sleeps inside KVM_RUN (needs create_irqchip)
 };
 
+using DirtyBits = std::vector<uint64_t>;
+
 // Lives as long as the process: the dump is taken of VMs that exist.
 class Vm {
  public:
@@ -45,6 +47,14 @@ class Vm {
   void add_region(unsigned slot, uint64_t guest_address, uint64_t bytes, uint64_t host_address,
                   uint32_t flags);
   void delete_slot(unsigned slot);
+  // Only KVM_CLEAR_DIRTY_LOG then write-protects what is logged, and all pages of a slot whose
+  // writes begin to be logged count as written.
+  void protect_logged_pages_by_hand();
+  // Which pages of a logged slot KVM says were written, a bit each.
+  DirtyBits dirty_log(unsigned slot, const Memory& memory);
+  // Makes 64 pages from a multiple of 64 on unwritten: those whose bits are set.
+  void clear_dirty_log(unsigned slot, uint64_t first_page, uint64_t bits);
+
   void create_irqchip();
   void limit_shadow_pages(unsigned pages);
 

@@ -14,7 +14,7 @@ import images
 import initramfs
 import machine
 from channel import Channel
-from kernels import MODULES, VIRTIO_MODULES, add_virtio
+from kernels import MODULES, VIRTIO_MODULES, add_later_modules
 from qmp import Qmp
 from scenarios import Scenario
 from store import CACHE, LabError, lock, need_program, new_folder, step
@@ -129,7 +129,7 @@ def boot(kernel, kvmscope, kvm_amd="npt=0", memory_mib=768, boot_parameters="", 
 
     In /program/other-build are KVM's debug files of the kernel `other_build`.
     """
-    add_virtio(kernel)
+    add_later_modules(kernel)
     scenario = Scenario("live", "kvmscope inside", kvm_amd=kvm_amd, memory_mib=memory_mib)
     with tempfile.TemporaryDirectory(prefix="kvmscope-live-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
