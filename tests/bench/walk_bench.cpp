@@ -11,6 +11,7 @@
 #include "core/kvm/audit/audit.hpp"
 #include "core/kvm/kvm.hpp"
 #include "core/kvm/level_counter.hpp"
+#include "core/kvm/mmu_counts.hpp"
 #include "core/kvm/walk.hpp"
 #include "core/memory/dump.hpp"
 #include "dwarf/finder.hpp"
@@ -113,6 +114,12 @@ void pages(benchmark::State& state, const Target& target) {
   state.counters["pages"] = static_cast<double>(count);
 }
 
+void counts(benchmark::State& state, const Target& target) {
+  for (auto _ : state)
+    for (const kvm::Vm& vm : target.vms)
+      benchmark::DoNotOptimize(kvm::count_mmu(target.kvm, vm, [](const Error&) {}).shape);
+}
+
 // The rules that drgn_walk.py has, too.
 void audit(benchmark::State& state, const Target& target) {
   std::vector<const kvm::audit::Rule*> rules;
@@ -171,6 +178,7 @@ int main(int argc, char** argv) {
       ->Unit(unit);
   benchmark::RegisterBenchmark("levels", levels, std::cref(elf))->Unit(unit);
   benchmark::RegisterBenchmark("pages", pages, std::cref(elf))->Unit(unit);
+  benchmark::RegisterBenchmark("counts", counts, std::cref(elf))->Unit(unit);
   benchmark::RegisterBenchmark("audit", audit, std::cref(elf))->Unit(unit);
   benchmark::RegisterBenchmark("kdump_reads", kdump_reads, kdump, std::cref(elf))
       ->Unit(unit)
