@@ -7,6 +7,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,14 @@ def product_sources():
             if not name.startswith("tests/") and (ROOT / name).exists()}
 
 
+def without_precompiled(command):
+    """As if nothing were included but what the file names: one that lacks an include is found."""
+    return re.sub(r" -Xclang -include(-pch)? -Xclang \S+| -Winvalid-pch| -fpch-\S+", "", command)
+
+
 def key_of(entry, common):
     """A hash of everything that the verdict on one file depends on."""
-    command = entry["command"].split() if "command" in entry else entry["arguments"]
+    command = entry["command"].split()
     cut = command[: command.index("-o")] + [entry["file"], "-MM"]
     listed = subprocess.run(cut, cwd=entry["directory"], capture_output=True, text=True, check=True)
     digest = hashlib.sha256(common)
@@ -63,9 +69,14 @@ def main():
         names = ", ".join(sorted(str(path.relative_to(ROOT)) for path in unbuilt))
         sys.exit(f"clang-tidy: {options.build} does not build {names or 'any product file'}: "
                  "not checked")
+    for entry in entries:
+        entry["command"] = without_precompiled(entry["command"])
+    database = ROOT / options.build / "tidy"
+    database.mkdir(exist_ok=True)
+    (database / "compile_commands.json").write_text(json.dumps(entries))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(
-            lambda entry: check(entry, options.build, options.cache, common), entries))
+            lambda entry: check(entry, database, options.cache, common), entries))
     failed = [text for text in results if text]
     print("\n".join(failed))
     checked = sum(text is not None for text in results)
