@@ -14,55 +14,69 @@ class AddressMap {
  public:
   // Takes its memory from there; keeps the pointer.
   explicit AddressMap(std::pmr::memory_resource* memory = std::pmr::get_default_resource())
-      : slots_(memory) {}
+      : places_(memory), entries_(memory) {}
+
+  // Room for so many. Ends the life of pointers to values.
+  void reserve(std::size_t count) {
+    entries_.reserve(count);
+    while (!has_room_for(count)) grow();
+  }
 
   const Value* find(std::uint64_t address) const {
-    if (slots_.empty()) return nullptr;
-    const Slot& slot = slots_[place(address)];
-    return slot.used ? &slot.value : nullptr;
+    if (places_.empty()) return nullptr;
+    const std::uint32_t number = places_[place(address)];
+    return number != 0 ? &entries_[number - 1].value : nullptr;
   }
   Value* find(std::uint64_t address) {
     return const_cast<Value*>(std::as_const(*this).find(address));
   }
 
+  // The address is likely to be looked for soon.
+  void expect(std::uint64_t address) const {
+    if (!places_.empty()) __builtin_prefetch(&places_[first_place(address)]);
+  }
+
   // The value at the address, and whether it is a new one. Ends the life of pointers to others.
   std::pair<Value*, bool> insert(std::uint64_t address, const Value& value = {}) {
-    if (4 * (size_ + 1) > 3 * slots_.size()) grow();
-    Slot& slot = slots_[place(address)];
-    if (slot.used) return {&slot.value, false};
-    slot = {address, value, true};
-    ++size_;
-    return {&slot.value, true};
+    if (!has_room_for(entries_.size() + 1)) grow();
+    std::uint32_t& number = places_[place(address)];
+    if (number != 0) return {&entries_[number - 1].value, false};
+    entries_.push_back({address, value});
+    number = static_cast<std::uint32_t>(entries_.size());
+    return {&entries_.back().value, true};
   }
 
  private:
-  struct Slot {
-    std::uint64_t address = 0;
-    Value value{};
-    bool used = false;
+  struct Entry {
+    std::uint64_t address;
+    Value value;
   };
+
+  bool has_room_for(std::size_t count) const { return 2 * count <= places_.size(); }
+
+  std::size_t first_place(std::uint64_t address) const {
+    constexpr std::uint64_t golden_ratio = 0x9e3779b97f4a7c15;
+    return address * golden_ratio >> (64 - std::countr_zero(places_.size()));
+  }
 
   // Of the address, or the free place that it would have.
   std::size_t place(std::uint64_t address) const {
-    constexpr std::uint64_t golden_ratio = 0x9e3779b97f4a7c15;
-    const std::size_t mask = slots_.size() - 1;
-    const int shift = 64 - std::countr_zero(slots_.size());
-    std::size_t at = address * golden_ratio >> shift;
-    while (slots_[at].used && slots_[at].address != address) at = (at + 1) & mask;
+    const std::size_t mask = places_.size() - 1;
+    std::size_t at = first_place(address);
+    while (places_[at] != 0 && entries_[places_[at] - 1].address != address) at = (at + 1) & mask;
     return at;
   }
 
   void grow() {
     constexpr std::size_t least = 1024;
-    std::pmr::vector<Slot> before(slots_.empty() ? least : 4 * slots_.size(),
-                                  slots_.get_allocator());
-    before.swap(slots_);
-    for (Slot& slot : before)
-      if (slot.used) slots_[place(slot.address)] = std::move(slot);
+    places_.assign(places_.empty() ? least : 2 * places_.size(), 0);
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+      places_[place(entries_[i].address)] = static_cast<std::uint32_t>(i + 1);
   }
 
-  std::pmr::vector<Slot> slots_;  // a power of two
-  std::size_t size_ = 0;
+  // A search jumps about in these alone: small enough to stay near the processor.
+  std::pmr::vector<std::uint32_t> places_;  // a power of two; number of the entry, from 1; 0: free
+  std::pmr::vector<Entry> entries_;         // as they came
 };
 
 }  // namespace kvmscope

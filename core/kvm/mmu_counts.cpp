@@ -1,11 +1,11 @@
 #include "core/kvm/mmu_counts.hpp"
 
+#include <algorithm>
 #include <set>
 #include <span>
 #include <vector>
 
 #include "core/base/address_map.hpp"
-#include "core/base/huge_memory.hpp"
 #include "core/base/interrupt.hpp"
 #include "core/kvm/page_hash.hpp"
 #include "core/kvm/rmap.hpp"
@@ -16,6 +16,7 @@ namespace kvmscope::kvm {
 namespace {
 
 constexpr std::uint64_t most_tdp_pages = 100'000'000;
+constexpr std::uint64_t most_reserved = 1'000'000;
 
 class Counter {
  public:
@@ -23,6 +24,8 @@ class Counter {
       : kvm_(kvm), vm_(vm), lost_(lost) {}
 
   MmuCounts run() {
+    const Field& used = kvm_.layout().vm().used_pages;
+    counted_.reserve(std::min(vm_.fields.find(used).value_or(0), most_reserved));
     attempt([&] { kvm_.each_active_page(vm_, [&](VirtAddr page) { count_active(page); }); });
     attempt([&] { count_hash(); });
     attempt([&] { count_tdp(); });
@@ -47,6 +50,7 @@ class Counter {
 
   void count_active(VirtAddr address) {
     check_interrupt();
+    counted_.expect(address.value);
     mix(address.value);
     if (!attempt([&] { count_page(kvm_.shadow_page(address)); })) ++counts_.unreadable;
   }
@@ -190,8 +194,7 @@ class Counter {
   const std::function<void(const Error&)>& lost_;
   const SpteFormat format_ = kvm_.spte_format();
   MmuCounts counts_;
-  HugeMemory memory_;
-  AddressMap<HashLinks> counted_{&memory_};  // shadow pages: each is read once
+  AddressMap<HashLinks> counted_;  // shadow pages: each is read once
   const HashMemory hash_memory_{kvm_.memory(), kvm_.layout().page(),
                                 [this](VirtAddr page) { return counted_.find(page.value); }};
   std::set<VirtAddr> tdp_;

@@ -31,5 +31,17 @@ TEST(AddressMap, FindsEachOfManyAddressesAndNoOther) {
   }
 }
 
+TEST(AddressMap, KeepsWhatItHasWhenRoomIsMadeForMore) {
+  AddressMap<int> map;
+  map.expect(0x1000);
+  map.insert(0x1000, 1);
+  map.reserve(5000);
+  ASSERT_NE(map.find(0x1000), nullptr);
+  EXPECT_EQ(*map.find(0x1000), 1);
+  const int* value = map.insert(0x2000, 2).first;
+  for (std::uint64_t i = 3; i < 5000; ++i) map.insert(0x1000 * i, 0);
+  EXPECT_EQ(map.find(0x2000), value) << "room for 5000 was asked for: nothing moves";
+}
+
 }  // namespace
 }  // namespace kvmscope
