@@ -123,7 +123,9 @@ TEST(WatchRoots, TellsKnownRootsFromNewOnesWithOneReadForEachSample) {
   EXPECT_EQ(record["roots"], 3);
   EXPECT_EQ(record["cr3s"], 3);
   EXPECT_EQ(record["seen"][0]["pgd"], "0x11e000");
-  EXPECT_THAT(record["timeline"].get<std::string>(), testing::MatchesRegex("AB[.]*A[A.]*C[C.]*"));
+  // A dot is a time without a sample, anywhere on a machine that has other work.
+  EXPECT_THAT(record["timeline"].get<std::string>(),
+              testing::MatchesRegex("A[.]*B[.]*A[A.]*C[C.]*"));
   EXPECT_TRUE(record["ended"].is_null());
   EXPECT_THAT(sampled.errors.text(), HasSubstr("stays shorter than 1 ms, the time from one sample "
                                                "to the next, are not seen"));
