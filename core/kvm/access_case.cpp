@@ -68,11 +68,10 @@ const std::optional<MmioSpte>& AccessCase::mmio_spte(const MmioFormat& format) c
 const OwnerMapping& AccessCase::owner_mapping() const {
   if (owner_) return *owner_;
   OwnerMapping found;
-  const std::optional<Error> failed = lost_in([&] {
+  found.lost = lost_in([&] {
     const VirtAddr mm = vm.fields.pointer(kvm.layout().vm().mm);
     found.vma = find_vma(kvm.kernel().layout_types(), kvm.memory(), mm, access.hva);
   });
-  found.known = !failed;
   return owner_.emplace(found);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "core/base/error.hpp"
 #include "core/kernel/vmas.hpp"
 #include "core/kvm/access_verdict.hpp"
 #include "core/kvm/mmio_spte.hpp"
@@ -17,8 +18,8 @@ struct MmioSpte {
 
 // What the owner has mapped at a user address; `vma` is empty where it has nothing there.
 struct OwnerMapping {
-  bool known = false;
   std::optional<Vma> vma;
+  std::optional<Error> lost;  // its mappings cannot be read
 };
 
 // Throws as what it reads does. What takes a walk is looked for when it is first asked for, once.
@@ -37,7 +38,6 @@ class AccessCase {
   const Entry* step(SpteKind kind) const;
   // The MMIO SPTE for the address in the vCPU's current tree; none: there is none.
   const std::optional<MmioSpte>& mmio_spte(const MmioFormat& format) const;
-  // Not known where the owner's mappings cannot be read.
   const OwnerMapping& owner_mapping() const;
   // A leaf that maps the address; nullptr: none.
   const Mapping* mapping() const;

@@ -132,7 +132,7 @@ Evidence without_page(const AccessCase& c, HostState state, std::string_view the
 Evidence in_mapping(const AccessCase& c, std::string (*say)(const std::optional<Vma>& vma)) {
   if (!c.host_is(HostState::absent)) return std::nullopt;
   const OwnerMapping& owner = c.owner_mapping();
-  const std::string said = owner.known ? say(owner.vma) : "";
+  const std::string said = owner.lost ? "" : say(owner.vma);
   if (said.empty()) return std::nullopt;
   return fmt::format("no SPTE maps it, and hva {:#x} of the owner's process {}", c.access.hva,
                      said);
@@ -154,6 +154,10 @@ Evidence host_userfaultfd(const AccessCase& c) {
   });
 }
 Evidence host_absent(const AccessCase& c) {
+  if (!c.host_is(HostState::absent)) return std::nullopt;
+  if (const std::optional<Error>& lost = c.owner_mapping().lost)
+    return without_page(c, HostState::absent,
+                        fmt::format("what it has mapped there cannot be read ({})", lost->what()));
   return without_page(c, HostState::absent,
                       "never touched or thrown away; the fault brings one in");
 }

@@ -114,7 +114,10 @@ TEST(Why, LooksAtTheMappingWhereTheOwnerHasNoPage) {
   EXPECT_THAT(record["because"].get<std::string>(), HasSubstr("hva 0x7f2000011000 of the owner"));
   // A tree that cannot be read decides nothing.
   memory.set(owned.tables.mm(), "mm_struct", "mm_mt.ma_root", 0xdead00000000010e);
-  EXPECT_EQ(owned.why("0x211000")["verdict"], "host_absent");
+  record = owned.why("0x211000");
+  EXPECT_EQ(record["verdict"], "host_absent");
+  EXPECT_THAT(record["because"].get<std::string>(),
+              HasSubstr("what it has mapped there cannot be read (0xdead000000000108 is not"));
 }
 
 TEST(Why, SeesTwoPagesForOneAddress) {
