@@ -98,6 +98,7 @@ std::shared_ptr<LayoutSource> LayoutCache::find(std::string_view vmlinux_build_i
 }
 
 bool LayoutCache::make_folder() const {
+  if (folder_.empty()) return false;
   std::error_code error;
   const std::filesystem::path own = std::filesystem::path(folder_).parent_path();
   // It may be in a folder that sudo took over from the user, who could lead root anywhere.
@@ -112,7 +113,7 @@ bool LayoutCache::make_folder() const {
 
 void LayoutCache::keep(const LayoutPack& pack) const {
   const auto build_id = pack.build_ids.find("vmlinux");
-  if (folder_.empty() || build_id == pack.build_ids.end() || !is_build_id(build_id->second)) return;
+  if (build_id == pack.build_ids.end() || !is_build_id(build_id->second)) return;
   caught([&] {
     if (!make_folder()) return;
     ReplacedFile file(path_of(build_id->second));

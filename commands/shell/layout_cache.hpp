@@ -23,12 +23,14 @@ class LayoutCache {
   // nullptr: there is none that can be trusted to be our own or root's, or it is of another
   // version.
   std::shared_ptr<LayoutSource> find(std::string_view vmlinux_build_id) const;
-  // Only in a folder that is ours alone to write in, which is made if need be.
+  // Whether keep() has where to: a folder that is ours alone to write in, which is made if need be.
+  // A pack of everything takes far longer to make than most commands, so this is asked first.
+  bool make_folder() const;
+  // Nothing is kept where make_folder() says no.
   void keep(const LayoutPack& pack) const;
 
  private:
   std::string path_of(std::string_view build_id) const;
-  bool make_folder() const;
 
   std::string folder_;
   std::string fields_;

@@ -131,7 +131,7 @@ const kvm::Kvm& Session::kvm() {
 void Session::keep_layout() {
   const LayoutCache* cache = std::exchange(layout_cache_, nullptr);
   const Kernel& kernel = *opened_->kernel;
-  if (cache == nullptr || kernel.debug_info().layout() != nullptr) return;
+  if (cache == nullptr || kernel.debug_info().layout() != nullptr || !cache->make_folder()) return;
   caught([&] {
     const kvm::AllFields fields(kernel.layout_types());
     if (fields.complete())

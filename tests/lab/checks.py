@@ -28,6 +28,10 @@ class Checks:
         self.passed += not problems
         return not problems
 
+    def add(self, other: "Checks") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+
     def status(self) -> int:
         """Prints the sum; the exit status for it."""
         print(f"{self.passed} passed, {self.failed} failed")

@@ -1,8 +1,16 @@
 #!/usr/bin/python3
-"""Tests kvmscope on the lab's dumps: tests the oracle, compares kvmscope with it, then feeds it bad input."""
+"""Tests kvmscope on the lab's dumps: tests the oracle, compares kvmscope with it, feeds it bad input.
+
+The parts share nothing but the dumps, so as many run at a time as there are processors; what a part says is printed when
+it has ended."""
 
 import argparse
+import concurrent.futures
+import contextlib
+import io
+import os
 import sys
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,7 +28,14 @@ QUICK = (("shadow", "6.1"),)
 OTHERS = ("kdump-zlib", "kdump-lzo-d17", "elf-d17")
 
 
-def compare(program: Path, scenario: str, series: str, checks: Checks) -> None:
+# The longest first, so that none is left alone at the end.
+PARTS = (mmu_test.run_others, bad_input_test.run_all, handover_test.run_all, cases_test.run_all, audit_test.run,
+         guest_test.run_all, slots_test.run_all, nested_test.run_all, excluded_test.run, debuginfod_test.run,
+         btf_test.run_all, packs_test.run_all, privileges_test.run_all, snapshot_test.run_all, series_test.run_all,
+         lua_test.run_all, cron_test.run_all)
+
+
+def compare(program: Path, checks: Checks, scenario: str, series: str) -> None:
     elf, paging, *others = lab_dumps.get(scenario, series, "elf", "paging", *OTHERS)
     oracle_test.run(f"{scenario} {series}", elf.path, elf.debug, checks)
     mmu_test.run(program, elf.path, elf.debug, checks)
@@ -31,33 +46,32 @@ def compare(program: Path, scenario: str, series: str, checks: Checks) -> None:
     Comparison(parse(list(map(str, arguments))), checks).run()
 
 
+def run_part(part, *arguments) -> tuple[str, Checks]:
+    """What it printed and found. One that ends in an exception has failed; the others go on."""
+    checks, output = Checks(), io.StringIO()
+    with contextlib.redirect_stdout(output):
+        try:
+            part(arguments[0], checks, *arguments[1:])
+        except Exception:  # pylint: disable=broad-exception-caught
+            checks.check(f"{part.__module__} {' '.join(map(str, arguments[1:]))}", traceback.format_exc().splitlines())
+    return output.getvalue(), checks
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kvmscope", type=Path, required=True, metavar="PROGRAM")
     parser.add_argument("--quick", action="store_true", help="only the shadow scenario on 6.1, no bad input")
     options = parser.parse_args()
-    checks = Checks()
-    for scenario, series in QUICK if options.quick else [(name, series) for name in SCENARIOS for series in KERNELS]:
-        compare(options.kvmscope, scenario, series, checks)
-    if not options.quick:
-        guest_test.run_all(options.kvmscope, checks)
-        cases_test.run_all(options.kvmscope, checks)
-        slots_test.run_all(options.kvmscope, checks)
-        nested_test.run_all(options.kvmscope, checks)
-        mmu_test.run_others(options.kvmscope, checks)
-        excluded_test.run(options.kvmscope, checks)
-        debuginfod_test.run(options.kvmscope, checks)
-        audit_test.run(options.kvmscope, checks)
-        handover_test.run_all(options.kvmscope, checks)
-        btf_test.run_all(options.kvmscope, checks)
-        bad_input_test.run_all(options.kvmscope, checks)
-        packs_test.run_all(options.kvmscope, checks)
-        privileges_test.run_all(options.kvmscope, checks)
-        snapshot_test.run_all(options.kvmscope, checks)
-        series_test.run_all(options.kvmscope, checks)
-        lua_test.run_all(options.kvmscope, checks)
-        cron_test.run_all(options.kvmscope, checks)
-    return checks.status()
+    compared = [(compare, options.kvmscope, *one) for one in
+                (QUICK if options.quick else [(name, series) for name in SCENARIOS for series in KERNELS])]
+    parts = [] if options.quick else [(part, options.kvmscope) for part in PARTS]
+    found = Checks()
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count()) as pool:
+        for job in concurrent.futures.as_completed([pool.submit(run_part, *part) for part in parts + compared]):
+            output, checks = job.result()
+            print(output, end="", flush=True)
+            found.add(checks)
+    return found.status()
 
 
 if __name__ == "__main__":

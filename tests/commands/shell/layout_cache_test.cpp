@@ -102,6 +102,7 @@ TEST_F(LayoutCacheTest, DoesNotWriteWhereOthersMay) {
   fs::create_symlink(tree_.path() + "/elsewhere", folder_);
   cache_.keep(pack());
   EXPECT_TRUE(fs::is_empty(tree_.path() + "/elsewhere"));
+  EXPECT_FALSE(cache_.make_folder());
 }
 
 TEST_F(LayoutCacheTest, TakesNoBuildIdThatIsNoNumber) {
