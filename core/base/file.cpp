@@ -106,16 +106,35 @@ std::string read_text(int fd, const std::string& path, std::size_t limit) {
   return text;
 }
 
-MappedFile::MappedFile(const std::string& path, OpenLog* log) : path_(path) {
-  const FileDescriptor fd = open_read_only(path, log);
+ReadAt read_at(int fd, std::uint64_t offset, MutableBytes into) {
+  ReadAt done;
+  while (done.count < into.size()) {
+    const MutableBytes rest = into.subspan(done.count);
+    const ssize_t count =
+        pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset + done.count));
+    if (count < 0 && errno == EINTR) {
+      check_interrupt();
+      continue;
+    }
+    if (count <= 0) {
+      done.error = count < 0 ? errno : 0;
+      break;
+    }
+    done.count += static_cast<std::size_t>(count);
+  }
+  return done;
+}
+
+MappedFile::MappedFile(const std::string& path, OpenLog* log)
+    : path_(path), fd_(open_read_only(path, log)) {
   struct stat status {};
-  if (fstat(fd.get(), &status) != 0)
+  if (fstat(fd_.get(), &status) != 0)
     throw_error(ErrorKind::unavailable, "cannot stat {}: {}", path, std::strerror(errno));
   if (!S_ISREG(status.st_mode))
     throw_error(ErrorKind::unavailable, "{} is not a regular file", path);
   if (status.st_size == 0) return;
   const auto size = static_cast<std::size_t>(status.st_size);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_.get(), 0);
   if (data == MAP_FAILED)
     throw_error(ErrorKind::unavailable, "cannot map {}: {}", path, std::strerror(errno));
   bytes_ = {static_cast<const std::byte*>(data), size};

@@ -66,11 +66,22 @@ class MappedFile {
   ~MappedFile();
 
   Bytes bytes() const { return bytes_; }
+  // For reads with a system call, which fail where a mapping would end in SIGBUS.
+  int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }
 
  private:
   std::string path_;
+  FileDescriptor fd_;
   Bytes bytes_;
 };
+
+// How far a read came, and the errno that ended it before its end; 0: the file ended.
+struct ReadAt {
+  std::size_t count = 0;
+  int error = 0;
+};
+// From `offset` on, in as many system calls as it takes. Throws Error{interrupted}.
+ReadAt read_at(int fd, std::uint64_t offset, MutableBytes into);
 
 }  // namespace kvmscope

@@ -1,22 +1,21 @@
-// ELF cores: the file is mapped, so a read is a look-up and a copy.
+// ELF cores: a read is a look-up of where in the file the bytes are.
 
 #include <algorithm>
 #include <cstring>
 
 #include "core/memory/elf_headers.hpp"
+#include "core/memory/file_blocks.hpp"
 #include "core/memory/formats.hpp"
 #include "core/memory/segment_map.hpp"
 
 namespace kvmscope {
 namespace {
 
-// Only bytes below the size that the file had when it was opened are touched, so nothing in
-// the file can cause SIGBUS. A file that somebody shortens while it is open still would:
-// no check can prevent that, and a dump is not a file that changes.
 class ElfMemory final : public PhysReader {
  public:
-  ElfMemory(Bytes file, const std::vector<Segment>& segments)
-      : file_(file), map_(segments, file.size()) {}
+  // Borrows the file.
+  ElfMemory(const MappedFile& file, const std::vector<Segment>& segments)
+      : blocks_(file.fd()), map_(segments, file.bytes().size()) {}
 
   void read(PhysAddr at, MutableBytes into) const override {
     ++counts_.reads;
@@ -30,24 +29,18 @@ class ElfMemory final : public PhysReader {
     read_pieces(at, into);
   }
 
-  // Most of the time of a walk over scattered structs is the wait for the next one.
-  void expect(PhysAddr at) const override {
-    constexpr std::uint64_t line = 64;
-    constexpr std::uint64_t size = 3 * line;
-    if (last_ == nullptr || at.value < last_->start || at.value >= last_->end ||
-        last_->end - at.value < size)
-      return;
-    const std::byte* bytes = file_.data() + last_->file_offset + (at.value - last_->start);
-    for (std::uint64_t i = 0; i < size; i += line) __builtin_prefetch(bytes + i);
-  }
-
   const SegmentMap& map() const { return map_; }
   const ReadCounts& counts() const { return counts_; }
 
  private:
   void copy(const Piece& piece, PhysAddr at, MutableBytes into) const {
-    std::memcpy(into.data(), file_.data() + piece.file_offset + (at.value - piece.start),
-                into.size());
+    const std::uint64_t shift = piece.file_offset - piece.start;
+    const ReadAt done = blocks_.read(shift + at.value, shift % page_size, into);
+    if (done.count == into.size()) return;
+    // It was in the file when that was opened.
+    if (done.error == 0) throw_missing(at + done.count, Missing::truncated);
+    throw_error(ErrorKind::fault, "physical address {:#x}: cannot read the dump file: {}",
+                at.value + done.count, std::strerror(done.error));
   }
 
   void read_pieces(PhysAddr at, MutableBytes into) const {
@@ -63,7 +56,7 @@ class ElfMemory final : public PhysReader {
     }
   }
 
-  Bytes file_;
+  mutable FileBlocks blocks_;
   SegmentMap map_;
   mutable const Piece* last_ = nullptr;  // always one that is in the file
   mutable ReadCounts counts_;
@@ -74,7 +67,7 @@ class ElfDump final : public Dump {
   explicit ElfDump(std::unique_ptr<MappedFile> file)
       : file_(std::move(file)),
         headers_(read_elf_headers(file_->bytes(), file_->path())),
-        memory_(file_->bytes(), headers_.segments) {}
+        memory_(*file_, headers_.segments) {}
 
   const PhysReader& memory() const override { return memory_; }
   std::optional<std::string> vmcoreinfo() const override { return headers_.vmcoreinfo; }

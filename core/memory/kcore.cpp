@@ -1,13 +1,9 @@
 #include "core/memory/kcore.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "core/base/error.hpp"
-#include "core/base/interrupt.hpp"
 
 namespace kvmscope {
 namespace {
@@ -80,22 +76,13 @@ void KcoreMemory::read(VirtAddr at, MutableBytes into) const {
 }
 
 void KcoreMemory::read_file(const KcoreSegment& segment, VirtAddr at, MutableBytes into) const {
-  std::uint64_t offset = segment.file_offset + (at - segment.first);
+  ++counts_.reads;
   counts_.bytes += into.size();
-  while (!into.empty()) {
-    ++counts_.reads;
-    const ssize_t count = pread(file_.get(), into.data(), into.size(), static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) {
-      check_interrupt();
-      continue;
-    }
-    if (count <= 0)
-      throw_error(ErrorKind::fault, "cannot read {} bytes at {:#x}: {}", into.size(), at.value,
-                  count == 0 ? "/proc/kcore ends before it" : std::strerror(errno));
-    into = into.subspan(static_cast<std::size_t>(count));
-    offset += static_cast<std::uint64_t>(count);
-    at += static_cast<std::uint64_t>(count);
-  }
+  const ReadAt done = read_at(file_.get(), segment.file_offset + (at - segment.first), into);
+  if (done.count < into.size())
+    throw_error(ErrorKind::fault, "cannot read {} bytes at {:#x}: {}", into.size() - done.count,
+                at.value + done.count,
+                done.error == 0 ? "/proc/kcore ends before it" : std::strerror(done.error));
 }
 
 }  // namespace kvmscope

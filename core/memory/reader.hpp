@@ -34,9 +34,6 @@ class Reader {
   // that names the first address that could not be read and why.
   virtual void read(Address at, MutableBytes into) const = 0;
 
-  // The bytes at this address are likely to be read next: the way to them may be begun.
-  virtual void expect(Address) const {}
-
   // For memory that changes while it is read (SteadyMemory). A plain read is of bytes that all
   // matter. peek() reads bytes of which perhaps not all do, and used() says which of them did.
   virtual void peek(Address at, MutableBytes into) const { read(at, into); }

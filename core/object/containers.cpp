@@ -66,7 +66,6 @@ VirtAddr walk_chain(const VirtReader& memory, const Chain& chain, std::uint64_t 
       throw_error(ErrorKind::corrupt,
                   "{} node {:#x} has {} {:#x}, but it is {:#x} that leads to it", chain.name,
                   node.value, chain.back, links.back, before.value);
-    memory.expect(VirtAddr{links.next});
     if (guard.met(link))
       throw_error(ErrorKind::corrupt, "{} at {:#x} has a loop: {:#x} comes again", chain.name,
                   chain.head.value, link);

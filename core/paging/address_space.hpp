@@ -28,9 +28,6 @@ class PagedMemory : public Reader<Input> {
   // Throws Error{fault}: "… is not a canonical address", "address … is not mapped (level N
   // entry 0x…)", or what the memory below says.
   void read(Input at, MutableBytes into) const override;
-  void expect(Input at) const override {
-    if (const auto hit = remembered(at)) tables_.memory.expect(Output{hit->target});
-  }
   // Where one byte is. Throws as read() does; does not read the byte.
   Output translate(Input at) const;
   // The same without error for what is not mapped; still throws when a table cannot be read.

@@ -32,7 +32,6 @@ class ObjectMemory final : public VirtReader {
     check(at);
     kernel_.memory().peek(at, into);
   }
-  void expect(VirtAddr at) const override { kernel_.memory().expect(at); }
   void used(VirtAddr at, Bytes bytes, const UseLabel& label) const override {
     kernel_.memory().used(at, bytes, label);
   }

@@ -16,21 +16,6 @@ TEST_F(Containers, AnHlistIsVisitedInOrder) {
   EXPECT_TRUE(walk(walk_hlist).nodes.empty());
 }
 
-TEST_F(Containers, TheNextNodeIsExpectedBeforeOneIsVisited) {
-  struct Expecting final : VirtReader {
-    explicit Expecting(const VirtReader& from) : memory(from) {}
-    void read(VirtAddr at, MutableBytes into) const override { memory.read(at, into); }
-    void expect(VirtAddr at) const override { next = at; }
-    const VirtReader& memory;
-    mutable VirtAddr next;
-  };
-  make_hlist(3);
-  const Expecting expecting(memory);
-  std::vector<VirtAddr> expected;
-  walk_hlist(expecting, head, [&](VirtAddr) { expected.push_back(expecting.next); });
-  EXPECT_THAT(expected, ElementsAre(node(2), node(3), VirtAddr{0}));
-}
-
 TEST_F(Containers, AnHlistStopsAtAMissingPage) {
   make_hlist(3);
   memory.remove(node(3), 16);
