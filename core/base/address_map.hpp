@@ -1,6 +1,7 @@
 // What is known by address, of many objects: a hash table without an allocation for each.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <memory_resource>
@@ -19,7 +20,7 @@ class AddressMap {
   // Room for so many. Ends the life of pointers to values.
   void reserve(std::size_t count) {
     entries_.reserve(count);
-    while (!has_room_for(count)) grow();
+    if (!has_room_for(count)) grow(std::bit_ceil(2 * count));
   }
 
   const Value* find(std::uint64_t address) const {
@@ -38,7 +39,7 @@ class AddressMap {
 
   // The value at the address, and whether it is a new one. Ends the life of pointers to others.
   std::pair<Value*, bool> insert(std::uint64_t address, const Value& value = {}) {
-    if (!has_room_for(entries_.size() + 1)) grow();
+    if (!has_room_for(entries_.size() + 1)) grow(2 * places_.size());
     std::uint32_t& number = places_[place(address)];
     if (number != 0) return {&entries_[number - 1].value, false};
     entries_.push_back({address, value});
@@ -67,9 +68,10 @@ class AddressMap {
     return at;
   }
 
-  void grow() {
+  // `size`: a power of two, or 0.
+  void grow(std::size_t size) {
     constexpr std::size_t least = 1024;
-    places_.assign(places_.empty() ? least : 2 * places_.size(), 0);
+    places_.assign(std::max(size, least), 0);
     for (std::size_t i = 0; i < entries_.size(); ++i)
       places_[place(entries_[i].address)] = static_cast<std::uint32_t>(i + 1);
   }

@@ -112,6 +112,7 @@ StructCopy::StructCopy(const FieldGroup& group, const VirtReader& memory, VirtAd
     : group_(&group), at_(at), tracker_(memory.tracks_use() ? &memory : nullptr) {
   if (group.spans().empty())
     throw_error(ErrorKind::corrupt, "the debug info has no {} (see `layout`)", group.structure());
+  first_ = group.spans().front();
   for (const Span& span : group.spans()) size_ += span.size;
   if (size_ > small_.size()) large_.resize(size_);
   const MutableBytes into = large_.empty() ? MutableBytes(small_) : MutableBytes(large_);
@@ -120,6 +121,7 @@ StructCopy::StructCopy(const FieldGroup& group, const VirtReader& memory, VirtAd
     memory.peek(at + span.offset, into.subspan(done, span.size));
     done += span.size;
   }
+  if (tracker_ == nullptr && large_.empty() && first_.size >= 8) loadable_ = first_.size - 7;
 }
 
 Bytes StructCopy::later_bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {

@@ -107,9 +107,11 @@ class StructCopy {
   // The field as an unsigned number (bit fields too, up to 8 bytes).
   // Throws Error{corrupt} when this kernel has no such field.
   std::uint64_t get(const Field& field) const {
-    const std::uint64_t raw = load_unsigned(bytes(field));
-    if (field.bit_size == 0) return raw;
-    return (raw >> field.bit_offset) & low_bits(static_cast<unsigned>(field.bit_size));
+    // Lists of thousands of structs are mostly this: with eight bytes to load, no size matters.
+    const std::uint64_t at = field.offset - first_.offset;
+    if (at < loadable_ && field.present() && field.size <= 8)
+      return bits_of(field, load<std::uint64_t>(Bytes(small_).subspan(at)));
+    return bits_of(field, load_unsigned(bytes(field)));
   }
   std::int64_t get_signed(const Field& field) const;
   // Element `index` of an array field of numbers. Throws on an index outside the array.
@@ -126,21 +128,26 @@ class StructCopy {
   VirtAddr address_of(const Field& field) const;
 
  private:
+  static std::uint64_t bits_of(const Field& field, std::uint64_t raw) {
+    const std::uint64_t width = field.bit_size != 0 ? field.bit_size : 8 * field.size;
+    return (raw >> field.bit_offset) & low_bits(static_cast<unsigned>(width));
+  }
   Bytes bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
     const Bytes found = copied_bytes(field, offset, size);
     if (tracker_ != nullptr) tracker_->used(at_ + offset, found, {field.structure, field.spelling});
     return found;
   }
   Bytes copied_bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
-    const Span& first = group_->spans().front();
-    if (field.present() && offset >= first.offset && offset + size <= first.offset + first.size)
-      return data().subspan(offset - first.offset, size);
+    if (field.present() && offset >= first_.offset && offset + size <= first_.offset + first_.size)
+      return data().subspan(offset - first_.offset, size);
     return later_bytes(field, offset, size);
   }
   Bytes later_bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const;
   Bytes data() const { return large_.empty() ? Bytes(small_).first(size_) : Bytes(large_); }
 
   const FieldGroup* group_;
+  Span first_;                  // of the group's
+  std::uint64_t loadable_ = 0;  // where eight bytes of it can be loaded without telling the tracker
   VirtAddr at_;
   const VirtReader* tracker_ = nullptr;  // wants to know which fields matter
   // The spans, one after the other. Most structs are small, and there are many of them: no

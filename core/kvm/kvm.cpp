@@ -159,6 +159,13 @@ XArrayLayout Kvm::vcpu_array_layout(const Vm& vm) const {
   return layout;
 }
 
+// Thousands of pages have few roles.
+const Role& Kvm::role_of(const StructCopy& page) const {
+  const auto word = static_cast<std::uint32_t>(page.get(layout_.page().role));
+  if (last_role_.word != word) last_role_ = decode_role(layout_.role(), word);
+  return last_role_;
+}
+
 ShadowPage Kvm::shadow_page(VirtAddr address) const {
   return with_context([&] { return fmt::format("reading shadow page {:#x}", address.value); },
                       [&] {
@@ -168,7 +175,7 @@ ShadowPage Kvm::shadow_page(VirtAddr address) const {
                         if (kernel_.steady() != nullptr && copy.get(layout_.page().role) == 0)
                           throw_error(ErrorKind::torn,
                                       "it has no role: it was freed, or KVM is just making it");
-                        return decode_page(layout_.page(), layout_.role(), copy);
+                        return decode_page(layout_.page(), role_of(copy), copy);
                       });
 }
 

@@ -111,6 +111,7 @@ class Kvm {
   Gfn entry_gfn(const ShadowPage& page, unsigned index) const;
 
  private:
+  const Role& role_of(const StructCopy& page) const;
   void add_roots(const Vcpu& vcpu, MmuKind kind, VirtAddr mmu, bool active,
                  std::vector<Root>& roots) const;
   void fill_root(Root& root, std::uint64_t hpa, std::uint32_t role_word,
@@ -126,6 +127,7 @@ class Kvm {
   Layout layout_;
   Tasks tasks_;
   mutable std::optional<SpteFormat> spte_format_;
+  mutable Role last_role_;  // of the last shadow page
 };
 
 }  // namespace kvmscope::kvm

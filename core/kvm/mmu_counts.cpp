@@ -1,6 +1,7 @@
 #include "core/kvm/mmu_counts.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <span>
 #include <vector>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t most_tdp_pages = 100'000'000;
 constexpr std::uint64_t most_reserved = 1'000'000;
+constexpr std::size_t chains_at_a_time = 16;
+constexpr unsigned steps_expected = 12;  // chains are longer only where the hash serves badly
 
 class Counter {
  public:
@@ -69,9 +72,7 @@ class Counter {
   }
 
   bool is_obsolete(const ShadowPage& page) const {
-    const Field& gen = kvm_.layout().vm().valid_gen;
-    return !page.tdp_mmu && gen.present() &&
-           page.valid_gen != static_cast<std::uint8_t>(vm_.fields.get(gen));
+    return !page.tdp_mmu && valid_gen_ && page.valid_gen != static_cast<std::uint8_t>(*valid_gen_);
   }
 
   void count_memory(const ShadowPage& page) {
@@ -92,11 +93,29 @@ class Counter {
     if (hash.heads.value != 0)
       kvm_.memory().peek(hash.heads, std::as_writable_bytes(std::span(heads)));
     for (std::size_t i = 0; i < heads.size(); ++i) {
+      if (i % chains_at_a_time == 0)
+        expect_chains(
+            std::span(heads).subspan(i).first(std::min(chains_at_a_time, heads.size() - i)));
       std::uint64_t length = 0;
       if (heads[i] != 0) attempt([&] { count_bucket(hash.heads + 8 * i, length); });
       ++counts_.hash.lengths[length];
       mix(length);
     }
+  }
+
+  // A chain leads all over counted_, and each step waits for memory: to follow some chains side by
+  // side before one is walked hides most of that.
+  void expect_chains(std::span<const std::uint64_t> heads) const {
+    const std::uint64_t link = kvm_.layout().page().hash_link.offset;
+    std::array<std::uint64_t, chains_at_a_time> nodes{};
+    std::copy(heads.begin(), heads.end(), nodes.begin());
+    for (unsigned step = 0; step < steps_expected; ++step)
+      for (std::uint64_t& node : nodes) {
+        const HashLinks* links = node != 0 ? counted_.find(node - link) : nullptr;
+        if (links != nullptr)
+          __builtin_prefetch(links);  // else the compiler sees no use in all this
+        node = links != nullptr ? links->next : 0;
+      }
   }
 
   void count_bucket(VirtAddr head, std::uint64_t& length) {
@@ -193,6 +212,7 @@ class Counter {
   const Vm& vm_;
   const std::function<void(const Error&)>& lost_;
   const SpteFormat format_ = kvm_.spte_format();
+  const std::optional<std::uint64_t> valid_gen_ = vm_.fields.find(kvm_.layout().vm().valid_gen);
   MmuCounts counts_;
   AddressMap<HashLinks> counted_;  // shadow pages: each is read once
   const HashMemory hash_memory_{kvm_.memory(), kvm_.layout().page(),

@@ -59,10 +59,10 @@ Role decode_role(const RoleFields& fields, std::uint32_t word) {
   return role;
 }
 
-ShadowPage decode_page(const PageFields& fields, const RoleFields& role, const StructCopy& copy) {
+ShadowPage decode_page(const PageFields& fields, const Role& role, const StructCopy& copy) {
   ShadowPage page;
   page.address = copy.address();
-  page.role = decode_role(role, static_cast<std::uint32_t>(copy.get(fields.role)));
+  page.role = role;
   if (page.level() < 1 || page.level() > deepest_level)
     throw_error(ErrorKind::corrupt, "the shadow page at {:#x} claims level {}", page.address.value,
                 page.level());

@@ -63,7 +63,7 @@ struct ShadowPage {
 };
 
 // Decodes a copy of a struct kvm_mmu_page. Throws Error{corrupt} on a level that is not 1 to 5.
-ShadowPage decode_page(const PageFields& fields, const RoleFields& role, const StructCopy& copy);
+ShadowPage decode_page(const PageFields& fields, const Role& role, const StructCopy& copy);
 
 // One bit in the unsync bitmap.
 inline bool test_bit(const std::array<std::uint64_t, 8>& bitmap, unsigned index) {
