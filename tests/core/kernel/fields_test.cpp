@@ -7,6 +7,7 @@
 
 #include "core/memory/buffer.hpp"
 #include "tests/core/base/expect_error.hpp"
+#include "tests/support/dump_files.hpp"
 #include "tests/support/fake_kernel_declarations.hpp"
 
 namespace kvmscope {
@@ -149,6 +150,27 @@ TEST_F(Fields, HaveTheirValues) {
   EXPECT_EQ(copy.address_of(fields.renamed), at + 16);
   EXPECT_EQ(copy.pointer(fields.number), VirtAddr{0x1122334455667788});
   EXPECT_EQ(copy.address(), at);
+}
+
+TEST_F(Fields, AreTheirBytesAloneAlsoAtTheEndOfACopy) {
+  struct Start : FieldGroup {
+    explicit Start(const Types& types) : FieldGroup(types, "struct sample") {}
+    Field number = field({"number"});
+    Field negative = field({"negative"});
+    Field yes = field({"yes"});
+  };
+  memory_.add(at, filled(std::byte{0xff}, 64));
+  memory_.set_u32(place("negative"), 0x12345678);
+  memory_.set(place("yes"), std::uint8_t{1});
+  const Start last(types_);
+  const StructCopy start(last, memory_, at);
+  EXPECT_EQ(start.get(last.number), ~0ULL);
+  EXPECT_EQ(start.get(last.negative), 0x12345678u);
+  EXPECT_EQ(start.get(last.yes), 1u);
+  const Sample fields(types_);
+  const StructCopy copy(fields, memory_, at);
+  EXPECT_EQ(copy.get(fields.negative), 0x12345678u);
+  EXPECT_EQ(copy.get(fields.yes), 1u);
 }
 
 TEST_F(Fields, MayBeBits) {
