@@ -24,8 +24,14 @@ bool looks_like_address(std::string_view text) {
           text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos);
 }
 
-kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_t count) {
+// What nobody finds may be among what could not be read: then it was not typed wrong.
+constexpr std::string_view of_the_readable = " among what could be read";
+
+kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_t count,
+                 const RowSink& rows) {
   if (matches.size() == 1) return std::move(matches.front());
+  if (matches.empty() && rows.damaged())
+    throw_error(ErrorKind::fault, "no VM '{}'{} (see `vms`)", text, of_the_readable);
   if (matches.empty())
     throw_error(ErrorKind::usage, "no VM '{}': there {} (see `vms`)", text,
                 count == 1 ? std::string("is one VM, 0")
@@ -65,7 +71,10 @@ NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::str
   std::optional<kvm::Root> found;
   for (kvm::Root& root : root_slots(kvm, vm, rows))
     if (matches(name, root)) found = std::move(root);
-  if (!found) throw_error(ErrorKind::usage, "no root slot '{}' (see `roots {}`)", text, name.vm);
+  if (!found)
+    throw_error(rows.damaged() ? ErrorKind::fault : ErrorKind::usage,
+                "no root slot '{}'{} (see `roots {}`)", text, rows.damaged() ? of_the_readable : "",
+                name.vm);
   // In a kernel that runs it may hold a root again in the next moment: nobody typed it wrong.
   const bool live = kvm.kernel().steady() != nullptr;
   if (!found->valid)
@@ -93,9 +102,9 @@ NamedStart root_by_address(const kvm::Kvm& kvm, std::uint64_t address, RowSink& 
     return candidate;
   });
   if (!page)
-    throw_error(ErrorKind::usage,
-                "{:#x} is neither a shadow page nor the hpa of a root (see `roots`, `pages`)",
-                address);
+    throw_error(rows.damaged() ? ErrorKind::fault : ErrorKind::usage,
+                "{:#x} is neither a shadow page nor the hpa of a root{} (see `roots`, `pages`)",
+                address, rows.damaged() ? of_the_readable : "");
   return {std::nullopt, fmt::format("{:#x}", address), kvm::start_of(kvm, *page)};
 }
 
@@ -156,7 +165,7 @@ kvm::Vm find_vm(const kvm::Kvm& kvm, std::string_view text, RowSink& rows) {
     };
   }
   std::erase_if(vms, [&](const kvm::Vm& vm) { return !wanted(vm); });
-  return only_one(std::move(vms), text, count);
+  return only_one(std::move(vms), text, count, rows);
 }
 
 std::vector<kvm::Vm> selected_vms(const kvm::Kvm& kvm, const Arguments& args, RowSink& rows) {

@@ -113,5 +113,19 @@ TEST_F(Targets, SayWhatCouldNotBeReadOnTheWay) {
   EXPECT_THAT(outcome.notes, Contains(HasSubstr("VM 0 is left out")));
 }
 
+// A root's name has its vCPU's id, which nobody knows of a vCPU that cannot be read.
+TEST_F(Targets, AreNotTypedWrongWhenTheyCouldBeWhatCannotBeRead) {
+  const auto lost = [&](const std::string& line) {
+    const FakeOutcome outcome = run_text(kernel_, line);
+    EXPECT_EQ(outcome.status, 4) << line;
+    return outcome.notes;
+  };
+  kernel_.memory().leave_out(kernel_.memory().member(third_.address(), "kvm", "mm"), 8);
+  EXPECT_THAT(lost("vcpus 2"), Contains(HasSubstr("no VM '2' among what could be read")));
+  EXPECT_THAT(lost("levels 1.9"), Contains(HasSubstr("no root slot '1.9' among what")));
+  EXPECT_THAT(lost("levels 0x1000"), Contains(HasSubstr("hpa of a root among what")));
+  EXPECT_THAT(run_text(kernel_, "levels 1.x").notes, Contains(HasSubstr("is not a ROOT")));
+}
+
 }  // namespace
 }  // namespace kvmscope
