@@ -87,8 +87,8 @@ class RowSink {
   // Makes the exit status one that the result deserves (1, 4, 5).
   void set_status(int status);
   int status() const { return status_; }
-  // Whether something could not be read so far, or changed while it was.
-  bool damaged() const { return torn_ || (draft_ != nullptr ? draft_->status_ : status_) != 0; }
+  // Whether something could not be read so far.
+  bool damaged() const { return (draft_ != nullptr ? draft_->status_ : status_) != 0; }
 
   // The result as a whole is not what was there at one moment. A note says so in words, if there
   // are any: "VMs may be missing".

@@ -10,7 +10,7 @@ from store import LabError
 CASES = ((3, 300), (4, 300), (5, 300))
 VCPUS = 2
 CACHED_ROOTS = 4  # the current one and KVM_MMU_NUM_PREV_ROOTS
-ARMED_SECONDS = 60
+ARMED_SECONDS = 180
 PAUSE = 0.1
 SETTLE_SECONDS = 0.5
 RATE_SECONDS = 5
