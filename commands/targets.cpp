@@ -24,18 +24,25 @@ bool looks_like_address(std::string_view text) {
           text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos);
 }
 
-// What nobody finds may be among what could not be read: then it was not typed wrong.
-constexpr std::string_view of_the_readable = " among what could be read";
+// `missing` names what was not found. It may be among what could not be read: then it was not typed
+// wrong.
+[[noreturn]] void throw_not_found(const RowSink& rows, std::string_view missing,
+                                  std::string_view see) {
+  throw_error(rows.damaged() ? ErrorKind::fault : ErrorKind::usage, "{}{} (see {})", missing,
+              rows.damaged() ? " among what could be read" : "", see);
+}
 
 kvm::Vm only_one(std::vector<kvm::Vm> matches, std::string_view text, std::size_t count,
                  const RowSink& rows) {
   if (matches.size() == 1) return std::move(matches.front());
-  if (matches.empty() && rows.damaged())
-    throw_error(ErrorKind::fault, "no VM '{}'{} (see `vms`)", text, of_the_readable);
-  if (matches.empty())
-    throw_error(ErrorKind::usage, "no VM '{}': there {} (see `vms`)", text,
-                count == 1 ? std::string("is one VM, 0")
-                           : fmt::format("are {} VMs, numbered from 0", count));
+  if (matches.empty()) {
+    const std::string there = count == 1 ? std::string("is one VM, 0")
+                                         : fmt::format("are {} VMs, numbered from 0", count);
+    throw_not_found(rows,
+                    rows.damaged() ? fmt::format("no VM '{}'", text)
+                                   : fmt::format("no VM '{}': there {}", text, there),
+                    "`vms`");
+  }
   std::vector<std::string> names;
   for (const kvm::Vm& vm : matches) names.push_back(fmt::format("{}", vm.index));
   throw_error(ErrorKind::usage, "several VMs match '{}': {}", text, fmt::join(names, ", "));
@@ -72,9 +79,8 @@ NamedStart root_by_name(const kvm::Kvm& kvm, const kvm::RootName& name, std::str
   for (kvm::Root& root : root_slots(kvm, vm, rows))
     if (matches(name, root)) found = std::move(root);
   if (!found)
-    throw_error(rows.damaged() ? ErrorKind::fault : ErrorKind::usage,
-                "no root slot '{}'{} (see `roots {}`)", text, rows.damaged() ? of_the_readable : "",
-                name.vm);
+    throw_not_found(rows, fmt::format("no root slot '{}'", text),
+                    fmt::format("`roots {}`", name.vm));
   // In a kernel that runs it may hold a root again in the next moment: nobody typed it wrong.
   const bool live = kvm.kernel().steady() != nullptr;
   if (!found->valid)
@@ -102,9 +108,9 @@ NamedStart root_by_address(const kvm::Kvm& kvm, std::uint64_t address, RowSink& 
     return candidate;
   });
   if (!page)
-    throw_error(rows.damaged() ? ErrorKind::fault : ErrorKind::usage,
-                "{:#x} is neither a shadow page nor the hpa of a root{} (see `roots`, `pages`)",
-                address, rows.damaged() ? of_the_readable : "");
+    throw_not_found(rows,
+                    fmt::format("{:#x} is neither a shadow page nor the hpa of a root", address),
+                    "`roots`, `pages`");
   return {std::nullopt, fmt::format("{:#x}", address), kvm::start_of(kvm, *page)};
 }
 

@@ -88,7 +88,7 @@ class RowSink {
   void set_status(int status);
   int status() const { return status_; }
   // Whether something could not be read so far.
-  bool damaged() const { return (draft_ != nullptr ? draft_->status_ : status_) != 0; }
+  bool damaged() const { return draft_ != nullptr ? draft_->damaged() : status_ != 0; }
 
   // The result as a whole is not what was there at one moment. A note says so in words, if there
   // are any: "VMs may be missing".

@@ -110,6 +110,7 @@ ReadAt read_at(int fd, std::uint64_t offset, MutableBytes into) {
   ReadAt done;
   while (done.count < into.size()) {
     const MutableBytes rest = into.subspan(done.count);
+    ++done.calls;
     const ssize_t count =
         pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset + done.count));
     if (count < 0 && errno == EINTR) {

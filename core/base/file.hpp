@@ -80,6 +80,7 @@ class MappedFile {
 struct ReadAt {
   std::size_t count = 0;
   int error = 0;
+  std::uint64_t calls = 0;  // system calls that it took
 };
 // From `offset` on, in as many system calls as it takes. Throws Error{interrupted}.
 ReadAt read_at(int fd, std::uint64_t offset, MutableBytes into);

@@ -136,8 +136,8 @@ Bytes StructCopy::later_bytes(const Field& field, std::uint64_t offset, std::uin
 }
 
 std::int64_t StructCopy::get_signed(const Field& field) const {
-  const std::uint64_t bits = field.bit_size != 0 ? field.bit_size : 8 * field.size;
-  return sign_extend(get(field), static_cast<unsigned>(std::clamp<std::uint64_t>(bits, 1, 64)));
+  const auto bits = std::clamp<std::uint64_t>(field.width(), 1, 64);
+  return sign_extend(get(field), static_cast<unsigned>(bits));
 }
 
 std::uint64_t StructCopy::get(const Field& field, std::uint64_t index) const {

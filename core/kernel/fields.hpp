@@ -30,6 +30,8 @@ struct Field {
   std::uint64_t bit_size = 0;    // 0: not a bit field
 
   bool present() const { return type != nullptr; }
+  // How many bits its value has.
+  std::uint64_t width() const { return bit_size != 0 ? bit_size : 8 * size; }
   // The number of elements of an array field; 0 for a flexible one.
   std::uint64_t count() const;
   // The size of one element of an array field, bytes.
@@ -129,8 +131,7 @@ class StructCopy {
 
  private:
   static std::uint64_t bits_of(const Field& field, std::uint64_t raw) {
-    const std::uint64_t width = field.bit_size != 0 ? field.bit_size : 8 * field.size;
-    return (raw >> field.bit_offset) & low_bits(static_cast<unsigned>(width));
+    return (raw >> field.bit_offset) & low_bits(static_cast<unsigned>(field.width()));
   }
   Bytes bytes(const Field& field, std::uint64_t offset, std::uint64_t size) const {
     const Bytes found = copied_bytes(field, offset, size);

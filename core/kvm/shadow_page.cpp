@@ -14,8 +14,7 @@ bool flag(const StructCopy& copy, const Field& field) {
 std::uint64_t bits_of(const Field& field, std::uint32_t word) {
   if (!field.present()) return 0;
   const std::uint64_t shift = 8 * field.offset + field.bit_offset;
-  const std::uint64_t width = field.bit_size != 0 ? field.bit_size : 8 * field.size;
-  return (word >> shift) & low_bits(static_cast<unsigned>(width));
+  return (word >> shift) & low_bits(static_cast<unsigned>(field.width()));
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace kvmscope {
 class FileBlocks {
  public:
   // Borrows the descriptor.
-  explicit FileBlocks(int fd) : fd_(fd), blocks_(std::make_unique<Blocks>()) {}
+  explicit FileBlocks(int fd) : fd_(fd), blocks_(std::make_unique_for_overwrite<Blocks>()) {}
 
   // The bytes from `offset` on. Blocks start at offsets that leave `phase` when they are divided by
   // the size of a page: where the file's pages of memory do. Throws Error{interrupted}.
@@ -65,7 +65,7 @@ class FileBlocks {
   // Without a block: as far as it goes, and why no further.
   ReadAt rest_of(const ReadAt& done, std::uint64_t at, MutableBytes rest) const {
     const ReadAt more = read_at(fd_, at, rest);
-    return {done.count + more.count, more.error};
+    return {done.count + more.count, more.error, more.calls};
   }
 
   int fd_;

@@ -76,9 +76,9 @@ void KcoreMemory::read(VirtAddr at, MutableBytes into) const {
 }
 
 void KcoreMemory::read_file(const KcoreSegment& segment, VirtAddr at, MutableBytes into) const {
-  ++counts_.reads;
   counts_.bytes += into.size();
   const ReadAt done = read_at(file_.get(), segment.file_offset + (at - segment.first), into);
+  counts_.reads += done.calls;
   if (done.count < into.size())
     throw_error(ErrorKind::fault, "cannot read {} bytes at {:#x}: {}", into.size() - done.count,
                 at.value + done.count,
